@@ -1,0 +1,113 @@
+import { InputError } from "../errors.ts";
+import { allocate, type DType, isFloat } from "./dtype.ts";
+import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from "./half.ts";
+import { elementCount, type Shape } from "./shape.ts";
+import { type Tensor, tensor } from "./tensor.ts";
+
+const integerRanges: Partial<Record<DType, readonly [number, number]>> = {
+  int8: [-128, 127],
+  uint8: [0, 255],
+  int16: [-32768, 32767],
+  uint16: [0, 65535],
+  int32: [-2147483648, 2147483647],
+  uint32: [0, 4294967295],
+  int64: [-(2 ** 63), 2 ** 63 - 1024],
+  uint64: [0, 2 ** 64 - 2048],
+};
+
+/**
+ * The same values in another element type. Floats round to nearest, ties to even, once; NaN and infinities are kept.
+ * Floats become integers by truncation, and a value that does not fit is an error.
+ */
+export function convert<D extends DType>(value: Tensor, dtype: D): Tensor<D> {
+  if (value.dtype === (dtype as DType)) return value as Tensor<D>;
+  const data = allocate(dtype, value.data.length);
+  const read = reader(value, dtype);
+  const write = writer(dtype, data);
+  for (let i = 0; i < data.length; i++) write(i, read(i));
+  return tensor(dtype, value.shape, data);
+}
+
+/** The elements as float64 numbers. */
+export function toNumbers(value: Tensor): Float64Array<ArrayBuffer> {
+  return convert(value, "float64").data;
+}
+
+/** A tensor of the given type from numbers in row-major order; the shape defaults to one axis. */
+export function fromNumbers<D extends DType>(
+  dtype: D,
+  values: ArrayLike<number>,
+  shape: Shape = [values.length],
+): Tensor<D> {
+  const source = tensor("float64", shape, Float64Array.from(values));
+  return elementCount(shape) === 0 ? tensor(dtype, shape, allocate(dtype, 0)) : convert(source, dtype);
+}
+
+type Element = number | bigint;
+
+function reader({ dtype, data }: Tensor, target: DType): (i: number) => Element {
+  if (dtype === "float16") return (i) => float16Value(data[i] as number);
+  if (dtype === "bfloat16") return (i) => bfloat16Value(data[i] as number);
+  const isWide = dtype === "int64" || dtype === "uint64";
+  if (isWide && isFloat(target)) {
+    return target === "float64" ? (i) => Number(data[i]) : (i) => roundToOdd(data[i] as bigint);
+  }
+  return (i) => data[i] as Element;
+}
+
+function writer(dtype: DType, data: { [index: number]: Element }): (i: number, value: Element) => void {
+  const store = data as Record<number, Element>;
+  switch (dtype) {
+    case "float16":
+      return (i, value) => {
+        store[i] = float16Bits(value as number);
+      };
+    case "bfloat16":
+      return (i, value) => {
+        store[i] = bfloat16Bits(value as number);
+      };
+    case "float32":
+    case "float64":
+      return (i, value) => {
+        store[i] = value as number;
+      };
+    case "bool":
+      return (i, value) => {
+        store[i] = value ? 1 : 0;
+      };
+    case "int64":
+    case "uint64":
+      return (i, value) => {
+        store[i] = typeof value === "bigint" ? fitBigint(value, dtype) : BigInt(fitInteger(value, dtype));
+      };
+    default:
+      return (i, value) => {
+        store[i] = fitInteger(Number(value), dtype);
+      };
+  }
+}
+
+function fitInteger(value: number, dtype: DType): number {
+  const whole = Math.trunc(value);
+  const [lowest, highest] = integerRanges[dtype] as readonly [number, number];
+  if (whole >= lowest && whole <= highest) return whole;
+  throw outOfRange(value, dtype);
+}
+
+function fitBigint(value: bigint, dtype: "int64" | "uint64"): bigint {
+  const fitted = dtype === "int64" ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value);
+  if (fitted === value) return value;
+  throw outOfRange(value, dtype);
+}
+
+function outOfRange(value: Element, dtype: DType): InputError {
+  return new InputError({ code: "value-out-of-range", where: "convert", message: `${value} does not fit ${dtype}` });
+}
+
+/** A float64 that rounds to any narrower float as the integer itself would: its lowest bit records what was cut off. */
+function roundToOdd(value: bigint): number {
+  const cut = 11n;
+  const head = value >> cut;
+  const isExact = head << cut === value;
+  return Number(isExact ? head : head | 1n) * 2 ** Number(cut);
+}

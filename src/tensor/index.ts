@@ -1,0 +1,15 @@
+export { convert, fromNumbers, toNumbers } from "./convert.ts";
+export { allocate, bytesPerElement, type DType, type DTypeArrays, dtypes, isFloat, viewBytes } from "./dtype.ts";
+export { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from "./half.ts";
+export { fold, normal, permutation, type RngKey, rngKey, threefry2x32, uniform } from "./random.ts";
+export {
+  broadcastShapes,
+  checkShape,
+  elementCount,
+  formatShape,
+  normalizeAxis,
+  type Shape,
+  sameShape,
+  stridesOf,
+} from "./shape.ts";
+export { reshape, type Tensor, tensor, tensorBytes, tensorFromBytes, zeros } from "./tensor.ts";

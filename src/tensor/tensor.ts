@@ -1,0 +1,48 @@
+import { check } from "../errors.ts";
+import { allocate, bytesPerElement, type DType, type DTypeArrays, viewBytes } from "./dtype.ts";
+import { checkShape, elementCount, formatShape, type Shape } from "./shape.ts";
+
+/** A row-major array: element type, shape, and the typed array that holds the elements. */
+export interface Tensor<D extends DType = DType> {
+  readonly dtype: D;
+  readonly shape: Shape;
+  readonly data: DTypeArrays[D];
+}
+
+/** A tensor over `data` (not copied), whose length must be that of the shape. */
+export function tensor<D extends DType>(dtype: D, shape: Shape, data: DTypeArrays[D]): Tensor<D> {
+  checkShape(shape, "tensor");
+  check(data.length === elementCount(shape), () => ({
+    code: "bad-shape",
+    where: "tensor",
+    message: `shape ${formatShape(shape)} needs ${elementCount(shape)} elements, got ${data.length}`,
+  }));
+  return { dtype, shape, data };
+}
+
+/** A tensor of zeros. */
+export function zeros<D extends DType>(dtype: D, shape: Shape): Tensor<D> {
+  checkShape(shape, "zeros");
+  return { dtype, shape, data: allocate(dtype, elementCount(shape)) };
+}
+
+/** A tensor over raw little-endian bytes; copies only where their alignment demands it. */
+export function tensorFromBytes<D extends DType>(dtype: D, shape: Shape, bytes: Uint8Array<ArrayBuffer>): Tensor<D> {
+  const expected = elementCount(shape) * bytesPerElement(dtype);
+  check(bytes.byteLength === expected, () => ({
+    code: "bad-shape",
+    where: "tensor",
+    message: `${dtype} ${formatShape(shape)} needs ${expected} bytes, got ${bytes.byteLength}`,
+  }));
+  return tensor(dtype, shape, viewBytes(dtype, bytes));
+}
+
+/** The elements as raw little-endian bytes, sharing the tensor's memory. */
+export function tensorBytes({ data }: Tensor): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** The same elements under another shape, sharing memory. */
+export function reshape<D extends DType>(value: Tensor<D>, shape: Shape): Tensor<D> {
+  return tensor(value.dtype, shape, value.data);
+}

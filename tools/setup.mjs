@@ -1,0 +1,20 @@
+// Plain JavaScript, because it runs on whatever Node (20 or newer) a fresh clone finds.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const stamp = `${root}node_modules/.orbifold-setup`;
+const lock = createHash("sha256")
+  .update(readFileSync(`${root}package-lock.json`))
+  .digest("hex");
+
+if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
+  process.stderr.write("orbifold: installing dependencies (once)\n");
+  const npm = process.env.npm_execpath;
+  const [command, ...prefix] = npm ? [process.execPath, npm] : ["npm"];
+  // npm's own output goes to stderr, so that a script's stdout stays its own.
+  execFileSync(command, [...prefix, "ci", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2] });
+  writeFileSync(stamp, lock);
+}
