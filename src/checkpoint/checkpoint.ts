@@ -1,0 +1,29 @@
+import type { DType, Shape, Tensor } from "../tensor/index.ts";
+
+/** One tensor of a checkpoint, as its table of contents describes it. */
+export interface TensorEntry {
+  /** The element type, or null where Orbifold has none for it and cannot read the tensor. */
+  readonly dtype: DType | null;
+  /** The element type as the file spells it, such as "BF16". */
+  readonly storedType: string;
+  readonly shape: Shape;
+  /** Where the elements start, in bytes from the start of the file. */
+  readonly offset: number;
+  /** Bytes of the elements. */
+  readonly length: number;
+}
+
+/** An open checkpoint: its table of contents, and its tensors one at a time. */
+export interface Checkpoint {
+  readonly metadata: Readonly<Record<string, string>>;
+  /** In the order of the file. */
+  readonly entries: ReadonlyMap<string, TensorEntry>;
+  read(name: string): Promise<Tensor>;
+}
+
+/** Every tensor of a checkpoint, by name. */
+export async function readAll(checkpoint: Checkpoint): Promise<Record<string, Tensor>> {
+  const tensors: [string, Tensor][] = [];
+  for (const name of checkpoint.entries.keys()) tensors.push([name, await checkpoint.read(name)]);
+  return Object.fromEntries(tensors);
+}

@@ -1,0 +1,59 @@
+import { check, InputError } from "../errors.ts";
+import { type Tensor, tensorFromBytes } from "../tensor/index.ts";
+import type { ByteSource } from "./byte-source.ts";
+import type { Checkpoint, TensorEntry } from "./checkpoint.ts";
+import { quote } from "./quote.ts";
+import { LONGEST_HEADER, PREFIX_BYTES } from "./safetensors-format.ts";
+import { parseHeader } from "./safetensors-header.ts";
+
+/**
+ * Opens a safetensors file (https://huggingface.co/docs/safetensors): reads and validates its header, and later each
+ * tensor by a read of its own bytes alone.
+ */
+export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
+  const start = PREFIX_BYTES + (await readHeaderLength(source));
+  const header = await source.read(PREFIX_BYTES, start - PREFIX_BYTES);
+  check(header[0] === 0x7b, () => notSafetensors(source, "expected a header that starts with {, got other bytes"));
+  const { metadata, entries } = parseHeader(header, { name: source.name, start, end: source.size });
+  return { metadata, entries, read: (name) => readEntry(source, name, entries) };
+}
+
+async function readHeaderLength(source: ByteSource): Promise<number> {
+  const { name, size } = source;
+  check(size >= PREFIX_BYTES, () => notSafetensors(source, `expected at least ${PREFIX_BYTES} bytes, got ${size}`));
+  const prefix = await source.read(0, PREFIX_BYTES);
+  const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
+  check(length <= LONGEST_HEADER, () =>
+    notSafetensors(source, `expected a header of at most ${LONGEST_HEADER} bytes, its first 8 bytes say ${length}`),
+  );
+  check(Number(length) <= size - PREFIX_BYTES, () => ({
+    code: "truncated",
+    where: name,
+    message: `its header takes ${length} bytes, only ${size - PREFIX_BYTES} follow`,
+    remedy: "copy or download it again",
+  }));
+  return Number(length);
+}
+
+function notSafetensors({ name }: ByteSource, message: string) {
+  return { code: "not-safetensors", where: name, message, remedy: "check that it is a safetensors file" };
+}
+
+async function readEntry(source: ByteSource, name: string, entries: ReadonlyMap<string, TensorEntry>): Promise<Tensor> {
+  const entry = entries.get(name);
+  if (!entry) throw unknownTensor(source, name, entries);
+  const { dtype, storedType, shape, offset, length } = entry;
+  check(dtype, () => ({
+    code: "unsupported-dtype",
+    where: `${source.name}, tensor ${quote(name)}`,
+    message: `${storedType} elements cannot be read`,
+    remedy: "convert them to F16 or F32 first",
+  }));
+  return tensorFromBytes(dtype, shape, await source.read(offset, length));
+}
+
+function unknownTensor(source: ByteSource, name: string, entries: ReadonlyMap<string, TensorEntry>): InputError {
+  const some = [...entries.keys()].slice(0, 3).map(quote).join(", ");
+  const message = `no tensor ${quote(name)} among its ${entries.size}${some && ` (${some}, ...)`}`;
+  return new InputError({ code: "unknown-tensor", where: source.name, message, remedy: "check the name" });
+}

@@ -1,0 +1,21 @@
+import type { Value } from "../graph/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+
+/** Tensors by the name of the input or output they belong to. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** A compiled graph. Dispose of it when it is no longer needed. */
+export interface Program extends AsyncDisposable {
+  /**
+   * Computes the outputs from tensors for every input. Outputs named in `into` are written in place, the others are
+   * new. The tensors of `feeds` are read, not copied: they must not be among those of `into`.
+   */
+  run(feeds: Tensors, into?: Tensors): Promise<Tensors>;
+}
+
+/** Something that runs graphs. */
+export interface Engine extends AsyncDisposable {
+  readonly name: string;
+  /** Prepares the graph that computes the named outputs; its inputs are the `Input` values these depend on. */
+  compile(outputs: Readonly<Record<string, Value>>): Promise<Program>;
+}

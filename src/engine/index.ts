@@ -1,0 +1,3 @@
+export type { Engine, Program, Tensors } from "./engine.ts";
+export { type OrtEngineOptions, type OrtModule, ortEngine } from "./ort.ts";
+export { referenceEngine } from "./reference/engine.ts";

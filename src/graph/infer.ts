@@ -1,0 +1,447 @@
+import { InputError } from "../errors.ts";
+import { broadcastShapes, type DType, elementCount, formatShape, isFloat, type Shape } from "../tensor/index.ts";
+import type {
+  ArithmeticOperator,
+  ComparisonOperator,
+  ConvAttributes,
+  Operator,
+  OperatorAttributes,
+  PoolAttributes,
+  UnaryOperator,
+  Window,
+} from "./operators.ts";
+
+/** What inference knows of an operand. */
+export interface TypedShape {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+type Infer<O extends Operator> = (
+  operands: readonly TypedShape[],
+  attributes: OperatorAttributes[O],
+  op: O,
+) => TypedShape;
+
+/** Element type and shape of the result of an operator; throws an InputError that names it and all operand shapes. */
+export function infer<O extends Operator>(
+  op: O,
+  operands: readonly TypedShape[],
+  attributes: OperatorAttributes[O],
+): TypedShape {
+  return (rules[op] as Infer<O>)(operands, attributes, op);
+}
+
+function refuse(op: Operator, operands: readonly TypedShape[], problem: string): never {
+  const got = operands.map(({ dtype, shape }) => `${dtype} ${formatShape(shape)}`).join(" and ");
+  throw new InputError({ code: "bad-operands", where: op, message: `${problem}, got ${got || "no operands"}` });
+}
+
+function need(condition: boolean, op: Operator, operands: readonly TypedShape[], problem: () => string): void {
+  if (!condition) refuse(op, operands, problem());
+}
+
+function operand(operands: readonly TypedShape[], index: number): TypedShape {
+  return operands[index] as TypedShape;
+}
+
+function exactly(count: number, op: Operator, operands: readonly TypedShape[]): void {
+  need(operands.length === count, op, operands, () => `expected ${count} operand${count === 1 ? "" : "s"}`);
+}
+
+const unary: Infer<UnaryOperator> = (operands, _, op) => {
+  exactly(1, op, operands);
+  const [x] = operands as [TypedShape];
+  need(isFloat(x.dtype) || op === "Neg" || op === "Abs" || op === "Sign", op, operands, () => "expected floats");
+  return { dtype: x.dtype, shape: x.shape };
+};
+
+function broadcast(op: Operator, operands: readonly TypedShape[]): Shape {
+  const shape = broadcastShapes(...operands.map((x) => x.shape));
+  return shape ?? refuse(op, operands, "expected shapes that broadcast together");
+}
+
+function sameType(op: Operator, operands: readonly TypedShape[]): DType {
+  const { dtype } = operand(operands, 0);
+  need(
+    operands.every((x) => x.dtype === dtype),
+    op,
+    operands,
+    () => "expected operands of one type",
+  );
+  return dtype;
+}
+
+const arithmetic: Infer<ArithmeticOperator> = (operands, _, op) => {
+  exactly(2, op, operands);
+  return { dtype: sameType(op, operands), shape: broadcast(op, operands) };
+};
+
+const comparison: Infer<ComparisonOperator> = (operands, _, op) => {
+  exactly(2, op, operands);
+  sameType(op, operands);
+  return { dtype: "bool", shape: broadcast(op, operands) };
+};
+
+const logical: Infer<"And" | "Or"> = (operands, _, op) => {
+  exactly(2, op, operands);
+  need(sameType(op, operands) === "bool", op, operands, () => "expected booleans");
+  return { dtype: "bool", shape: broadcast(op, operands) };
+};
+
+const reduction: Infer<"ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin"> = (operands, { axes, keepDims }, op) => {
+  exactly(1, op, operands);
+  const { dtype, shape } = operand(operands, 0);
+  for (const axis of axes) checkAxis(op, operands, axis, shape.length);
+  const kept = shape.flatMap((size, axis) => (axes.includes(axis) ? (keepDims ? [1] : []) : [size]));
+  return { dtype, shape: kept };
+};
+
+function checkAxis(op: Operator, operands: readonly TypedShape[], axis: number, rank: number): void {
+  need(
+    Number.isInteger(axis) && axis >= 0 && axis < rank,
+    op,
+    operands,
+    () => `expected an axis from 0 to ${rank - 1} instead of ${axis}`,
+  );
+}
+
+const alongAxis: Infer<"Softmax" | "LogSoftmax"> = (operands, { axis }, op) => {
+  exactly(1, op, operands);
+  const { dtype, shape } = operand(operands, 0);
+  checkAxis(op, operands, axis, shape.length);
+  return { dtype, shape };
+};
+
+const matmul: Infer<"MatMul" | "FusedMatMul"> = (operands, attributes, op) => {
+  exactly(2, op, operands);
+  const dtype = sameType(op, operands);
+  const [a, b] = operands.map((x) => x.shape) as [Shape, Shape];
+  need(a.length >= 2 && b.length >= 2, op, operands, () => "expected operands of at least two axes");
+  const { transA = false, transB = false } = attributes as Partial<OperatorAttributes["FusedMatMul"]>;
+  const [rows, inner] = lastTwo(a, transA);
+  const [innerB, columns] = lastTwo(b, transB);
+  need(inner === innerB, op, operands, () => `expected matching inner sizes, ${inner} is not ${innerB}`);
+  const batch = broadcastShapes(a.slice(0, -2), b.slice(0, -2));
+  need(batch !== null, op, operands, () => "expected leading axes that broadcast together");
+  return { dtype, shape: [...(batch as Shape), rows, columns] };
+};
+
+function lastTwo(shape: Shape, transposed: boolean): [number, number] {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return transposed ? [columns, rows] : [rows, columns];
+}
+
+const gemm: Infer<"Gemm"> = (operands, attributes, op) => {
+  need(operands.length === 2 || operands.length === 3, op, operands, () => "expected two or three operands");
+  const product = matmul(operands.slice(0, 2), attributes, "FusedMatMul");
+  need(product.shape.length === 2, op, operands, () => "expected matrices");
+  const bias = operands[2];
+  const fits = !bias || broadcastShapes(bias.shape, product.shape)?.join() === product.shape.join();
+  need(fits, op, operands, () => `expected a bias that broadcasts to ${formatShape(product.shape)}`);
+  return product;
+};
+
+/** Output size of one spatial axis of a convolution or pool. */
+function windowSize(input: number, kernel: number, window: Window, axis: number): number {
+  const rank = window.strides.length;
+  const padded = input + (window.pads[axis] as number) + (window.pads[axis + rank] as number);
+  const extent = (window.dilations[axis] as number) * (kernel - 1) + 1;
+  return Math.floor((padded - extent) / (window.strides[axis] as number)) + 1;
+}
+
+function windowShape(
+  op: Operator,
+  operands: readonly TypedShape[],
+  spatial: Shape,
+  kernel: Shape,
+  window: Window,
+): Shape {
+  const rank = spatial.length;
+  need(
+    window.strides.length === rank && window.dilations.length === rank && window.pads.length === 2 * rank,
+    op,
+    operands,
+    () => `expected strides, dilations and pads for ${rank} spatial axes`,
+  );
+  const sizes = spatial.map((size, axis) => windowSize(size, kernel[axis] as number, window, axis));
+  need(
+    sizes.every((size) => size > 0),
+    op,
+    operands,
+    () => `expected a window that fits, kernel ${formatShape(kernel)}`,
+  );
+  return sizes;
+}
+
+function convShape(op: Operator, operands: readonly TypedShape[], x: Shape, w: Shape, conv: ConvAttributes): Shape {
+  const [batch, channels] = x as [number, number];
+  const [filters, perGroup] = w as [number, number];
+  need(
+    x.length >= 3 && x.length === w.length,
+    op,
+    operands,
+    () => "expected [N, C, ...] and weights [O, C/group, ...]",
+  );
+  need(
+    channels === perGroup * conv.group && filters % conv.group === 0,
+    op,
+    operands,
+    () => `expected ${channels} channels in ${conv.group} group(s)`,
+  );
+  return [batch, filters, ...windowShape(op, operands, x.slice(2), w.slice(2), conv)];
+}
+
+const conv: Infer<"Conv"> = (operands, attributes, op) => {
+  need(operands.length === 2 || operands.length === 3, op, operands, () => "expected two or three operands");
+  const dtype = sameType(op, operands);
+  const [x, w, bias] = operands as [TypedShape, TypedShape, TypedShape?];
+  const shape = convShape(op, operands, x.shape, w.shape, attributes);
+  need(!bias || bias.shape.join() === String(w.shape[0]), op, operands, () => `expected a bias [${w.shape[0]}]`);
+  return { dtype, shape };
+};
+
+const convInputGrad: Infer<"ConvInputGrad"> = (operands, attributes, op) => {
+  exactly(2, op, operands);
+  const [g, w] = operands as [TypedShape, TypedShape];
+  const expected = convShape(op, operands, attributes.inputShape, w.shape, attributes);
+  need(expected.join() === g.shape.join(), op, operands, () => `expected a gradient ${formatShape(expected)}`);
+  return { dtype: sameType(op, operands), shape: attributes.inputShape };
+};
+
+const convWeightGrad: Infer<"ConvWeightGrad"> = (operands, attributes, op) => {
+  exactly(2, op, operands);
+  const [x, g] = operands as [TypedShape, TypedShape];
+  const expected = convShape(op, operands, x.shape, attributes.weightShape, attributes);
+  need(expected.join() === g.shape.join(), op, operands, () => `expected a gradient ${formatShape(expected)}`);
+  return { dtype: sameType(op, operands), shape: attributes.weightShape };
+};
+
+function poolShape(op: Operator, operands: readonly TypedShape[], shape: Shape, pool: PoolAttributes): Shape {
+  need(shape.length === pool.kernel.length + 2, op, operands, () => "expected [N, C, ...] and a kernel that fits it");
+  return [...shape.slice(0, 2), ...windowShape(op, operands, shape.slice(2), pool.kernel, pool)];
+}
+
+const pool: Infer<"MaxPool" | "AveragePool"> = (operands, attributes, op) => {
+  exactly(1, op, operands);
+  const { dtype, shape } = operand(operands, 0);
+  return { dtype, shape: poolShape(op, operands, shape, attributes) };
+};
+
+const maxPoolGrad: Infer<"MaxPoolGrad"> = (operands, attributes, op) => {
+  exactly(2, op, operands);
+  const [x, g] = operands as [TypedShape, TypedShape];
+  const expected = poolShape(op, operands, x.shape, attributes);
+  need(expected.join() === g.shape.join(), op, operands, () => `expected a gradient ${formatShape(expected)}`);
+  return { dtype: sameType(op, operands), shape: x.shape };
+};
+
+const maxPoolGather: Infer<"MaxPoolGather"> = (operands, attributes, op) => {
+  exactly(2, op, operands);
+  const [x, source] = operands as [TypedShape, TypedShape];
+  need(x.shape.join() === source.shape.join(), op, operands, () => "expected operands of one shape");
+  return { dtype: sameType(op, operands), shape: poolShape(op, operands, x.shape, attributes) };
+};
+
+const rules: { readonly [O in Operator]: Infer<O> } = {
+  Input: (_, { dtype, shape }) => ({ dtype, shape }),
+  Constant: (_, { value }) => ({ dtype: value.dtype, shape: value.shape }),
+  Neg: unary,
+  Abs: unary,
+  Sign: unary,
+  Exp: unary,
+  Log: unary,
+  Sqrt: unary,
+  Reciprocal: unary,
+  Sin: unary,
+  Cos: unary,
+  Relu: unary,
+  LeakyRelu: unary,
+  Sigmoid: unary,
+  Tanh: unary,
+  Erf: unary,
+  Softplus: unary,
+  Gelu: unary,
+  Not: (operands, _, op) => {
+    exactly(1, op, operands);
+    need(operand(operands, 0).dtype === "bool", op, operands, () => "expected booleans");
+    return operand(operands, 0);
+  },
+  Cast: (operands, { to }, op) => {
+    exactly(1, op, operands);
+    return { dtype: to, shape: operand(operands, 0).shape };
+  },
+  Add: arithmetic,
+  Sub: arithmetic,
+  Mul: arithmetic,
+  Div: arithmetic,
+  Pow: arithmetic,
+  Max: arithmetic,
+  Min: arithmetic,
+  Equal: comparison,
+  Less: comparison,
+  LessOrEqual: comparison,
+  Greater: comparison,
+  GreaterOrEqual: comparison,
+  And: logical,
+  Or: logical,
+  Where: (operands, _, op) => {
+    exactly(3, op, operands);
+    need(operand(operands, 0).dtype === "bool", op, operands, () => "expected a boolean condition");
+    return { dtype: sameType(op, operands.slice(1)), shape: broadcast(op, operands) };
+  },
+  Surrogate: (operands, _, op) => {
+    exactly(2, op, operands);
+    const [hard, soft] = operands as [TypedShape, TypedShape];
+    need(hard.shape.join() === soft.shape.join(), op, operands, () => "expected operands of one shape");
+    return { dtype: sameType(op, operands), shape: hard.shape };
+  },
+  ReduceSum: reduction,
+  ReduceMean: reduction,
+  ReduceMax: reduction,
+  ReduceMin: reduction,
+  ArgMax: (operands, { axis }, op) => {
+    exactly(1, op, operands);
+    const { shape } = operand(operands, 0);
+    checkAxis(op, operands, axis, shape.length);
+    return { dtype: "int64", shape: shape.filter((_, i) => i !== axis) };
+  },
+  Softmax: alongAxis,
+  LogSoftmax: alongAxis,
+  Reshape: (operands, { shape }, op) => {
+    exactly(1, op, operands);
+    const x = operand(operands, 0);
+    need(
+      elementCount(x.shape) === elementCount(shape),
+      op,
+      operands,
+      () => `expected the ${elementCount(shape)} elements of ${formatShape(shape)}`,
+    );
+    return { dtype: x.dtype, shape };
+  },
+  Transpose: (operands, { perm }, op) => {
+    exactly(1, op, operands);
+    const { dtype, shape } = operand(operands, 0);
+    const isPermutation =
+      [...perm].sort((a, b) => a - b).every((axis, i) => axis === i) && perm.length === shape.length;
+    need(isPermutation, op, operands, () => `expected a permutation of the axes instead of ${formatShape(perm)}`);
+    return { dtype, shape: perm.map((axis) => shape[axis] as number) };
+  },
+  Expand: (operands, { shape }, op) => {
+    exactly(1, op, operands);
+    const x = operand(operands, 0);
+    const result = broadcastShapes(x.shape, shape);
+    need(
+      result !== null && result.join() === shape.join(),
+      op,
+      operands,
+      () => `expected a shape that broadcasts to ${formatShape(shape)}`,
+    );
+    return { dtype: x.dtype, shape };
+  },
+  Concat: (operands, { axis }, op) => {
+    need(operands.length > 0, op, operands, () => "expected at least one operand");
+    const { shape } = operand(operands, 0);
+    checkAxis(op, operands, axis, shape.length);
+    const others = (x: TypedShape) => x.shape.filter((_, i) => i !== axis).join();
+    const fits = operands.every((x) => x.shape.length === shape.length && others(x) === others(operand(operands, 0)));
+    need(fits, op, operands, () => `expected shapes that differ only along axis ${axis}`);
+    const total = operands.reduce((sum, x) => sum + (x.shape[axis] as number), 0);
+    return { dtype: sameType(op, operands), shape: shape.map((size, i) => (i === axis ? total : size)) };
+  },
+  Slice: (operands, { starts, ends, steps }, op) => {
+    exactly(1, op, operands);
+    const { dtype, shape } = operand(operands, 0);
+    const fits = shape.every((size, i) => {
+      const [start, end, step] = [starts[i], ends[i], steps[i]] as [number, number, number];
+      return start >= 0 && start <= end && end <= size && step >= 1;
+    });
+    need(fits && starts.length === shape.length, op, operands, () => `expected a range inside the tensor`);
+    const sliced = shape.map((_, i) => Math.ceil(((ends[i] as number) - (starts[i] as number)) / (steps[i] as number)));
+    return { dtype, shape: sliced };
+  },
+  Pad: (operands, { pads }, op) => {
+    exactly(1, op, operands);
+    const { dtype, shape } = operand(operands, 0);
+    const rank = shape.length;
+    const fits = pads.length === 2 * rank && pads.every((pad) => pad >= 0);
+    need(fits, op, operands, () => `expected ${2 * rank} non-negative pads`);
+    return { dtype, shape: shape.map((size, i) => size + (pads[i] as number) + (pads[i + rank] as number)) };
+  },
+  Gather: (operands, { axis }, op) => {
+    exactly(2, op, operands);
+    const [x, indices] = operands as [TypedShape, TypedShape];
+    checkAxis(op, operands, axis, x.shape.length);
+    checkIndices(op, operands, indices);
+    return { dtype: x.dtype, shape: [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)] };
+  },
+  GatherGrad: (operands, { axis, size }, op) => {
+    exactly(2, op, operands);
+    const [g, indices] = operands as [TypedShape, TypedShape];
+    checkIndices(op, operands, indices);
+    const shape = [...g.shape.slice(0, axis), size, ...g.shape.slice(axis + indices.shape.length)];
+    return { dtype: g.dtype, shape };
+  },
+  GatherElements: (operands, { axis }, op) => {
+    exactly(2, op, operands);
+    const [x, indices] = operands as [TypedShape, TypedShape];
+    checkAxis(op, operands, axis, x.shape.length);
+    checkIndices(op, operands, indices);
+    need(x.shape.length === indices.shape.length, op, operands, () => "expected operands of one rank");
+    return { dtype: x.dtype, shape: indices.shape };
+  },
+  GatherElementsGrad: (operands, { axis, size }, op) => {
+    exactly(2, op, operands);
+    const [g, indices] = operands as [TypedShape, TypedShape];
+    checkIndices(op, operands, indices);
+    need(g.shape.join() === indices.shape.join(), op, operands, () => "expected operands of one shape");
+    return { dtype: g.dtype, shape: g.shape.map((n, i) => (i === axis ? size : n)) };
+  },
+  MatMul: matmul,
+  FusedMatMul: matmul,
+  Gemm: gemm,
+  Conv: conv,
+  ConvInputGrad: convInputGrad,
+  ConvWeightGrad: convWeightGrad,
+  MaxPool: pool,
+  MaxPoolGrad: maxPoolGrad,
+  MaxPoolGather: maxPoolGather,
+  AveragePool: pool,
+  AveragePoolGrad: (operands, attributes, op) => {
+    exactly(1, op, operands);
+    const g = operand(operands, 0);
+    const expected = poolShape(op, operands, attributes.inputShape, attributes);
+    need(expected.join() === g.shape.join(), op, operands, () => `expected a gradient ${formatShape(expected)}`);
+    return { dtype: g.dtype, shape: attributes.inputShape };
+  },
+  BatchNormalization: (operands, _, op) => {
+    exactly(5, op, operands);
+    const dtype = sameType(op, operands);
+    const { shape } = operand(operands, 0);
+    const fits = operands.slice(1).every((x) => x.shape.length === 1 && x.shape[0] === shape[1]);
+    need(fits, op, operands, () => `expected scale, bias, mean and variance of ${shape[1]} channels`);
+    return { dtype, shape };
+  },
+  LayerNormalization: (operands, { axis }, op) => {
+    need(operands.length === 2 || operands.length === 3, op, operands, () => "expected x, scale and perhaps bias");
+    return normalization(op, operands, axis);
+  },
+  RMSNormalization: (operands, { axis }, op) => {
+    exactly(2, op, operands);
+    return normalization(op, operands, axis);
+  },
+};
+
+function checkIndices(op: Operator, operands: readonly TypedShape[], indices: TypedShape): void {
+  need(indices.dtype === "int32" || indices.dtype === "int64", op, operands, () => "expected int32 or int64 indices");
+}
+
+function normalization(op: Operator, operands: readonly TypedShape[], axis: number): TypedShape {
+  const dtype = sameType(op, operands);
+  const { shape } = operand(operands, 0);
+  checkAxis(op, operands, axis, shape.length);
+  const expected = shape.slice(axis);
+  const fits = operands.slice(1).every((x) => x.shape.join() === expected.join());
+  need(fits, op, operands, () => `expected parameters ${formatShape(expected)}`);
+  return { dtype, shape };
+}

@@ -1,0 +1,5 @@
+export { cacheFolder } from "./cache-folder.ts";
+export { closestName } from "./closest-name.ts";
+export type { DatasetOptions } from "./dataset-files.ts";
+export { type DatasetName, datasetNames, type LoadedDataset, loadDataset } from "./datasets.ts";
+export { type DownloadOptions, type DownloadProgress, download } from "./download.ts";

@@ -1,0 +1,78 @@
+import {
+  apply,
+  expand,
+  type Operator,
+  rewrite,
+  simplify,
+  topologicalOrder,
+  type Value,
+  withOperands,
+} from "../graph/index.ts";
+import { erfInFloat64 } from "./erf.ts";
+import { fuseTransposes } from "./fuse.ts";
+import { averagePool, averagePoolGrad, conv, convInputGrad, convWeightGrad, maxPoolGrad } from "./lower-windows.ts";
+
+export interface LowerOptions {
+  /** Use the operators of ONNX Runtime's own domain where they save work; without it every operator is standard. */
+  readonly runtime?: boolean;
+}
+
+type Lowering<O extends Operator> = (value: Value<O>) => Value;
+
+/** The graph in operators that encode to ONNX and that ONNX Runtime has kernels for in the value's element type. */
+export function lower(outputs: readonly Value[], options: LowerOptions = {}): Value[] {
+  let lowered = simplify(outputs);
+  while (topologicalOrder(lowered).some((value) => lowering(value) !== null)) {
+    lowered = simplify(rewrite(lowered, (value, operands) => lowerOne(withOperands(value, operands))));
+  }
+  return options.runtime ? fuseTransposes(lowered) : lowered;
+}
+
+function lowerOne(value: Value): Value {
+  return lowering(value)?.(value) ?? value;
+}
+
+function lowering(value: Value): Lowering<Operator> | null {
+  const rule = (always[value.op] ?? (value.dtype === "float64" ? inFloat64[value.op] : undefined)) as
+    | Lowering<Operator>
+    | undefined;
+  return rule && rule(value) !== value ? rule : null;
+}
+
+const always: { readonly [O in Operator]?: Lowering<O> } = {
+  RMSNormalization: expand,
+  GatherGrad: gatherGradAlongFirstAxis,
+  ConvInputGrad: convInputGrad,
+  ConvWeightGrad: convWeightGrad,
+  MaxPoolGrad: maxPoolGrad,
+  AveragePoolGrad: averagePoolGrad,
+};
+
+/** Operators for which ONNX Runtime has no float64 kernel. */
+const inFloat64: { readonly [O in Operator]?: Lowering<O> } = {
+  Erf: ({ operands: [x] }) => erfInFloat64(x as Value),
+  Softplus: ({ operands: [x] }) => {
+    const z = x as Value;
+    return z.maximum(0).add(z.abs().neg().exp().add(1).log());
+  },
+  LeakyRelu: ({ operands: [x], attributes }) =>
+    (x as Value).maximum(0).add((x as Value).minimum(0).mul(attributes.alpha)),
+  Gelu: expand,
+  BatchNormalization: expand,
+  LayerNormalization: expand,
+  Conv: conv,
+  AveragePool: averagePool,
+};
+
+/** ScatterND adds along the first axes only. */
+function gatherGradAlongFirstAxis(value: Value<"GatherGrad">): Value {
+  const { axis, size } = value.attributes;
+  if (axis === 0) return value;
+  const [g, indices] = value.operands as unknown as [Value, Value];
+  const axes = g.shape.map((_, i) => i);
+  const gathered = axes.slice(axis, axis + indices.rank);
+  const rows = g.transpose([...gathered, ...axes.slice(0, axis), ...axes.slice(axis + indices.rank)]);
+  const scattered = apply("GatherGrad", [rows, indices], { axis: 0, size });
+  const back = scattered.shape.map((_, i) => (i < axis ? i + 1 : i === axis ? 0 : i));
+  return scattered.transpose(back);
+}

@@ -1,0 +1,30 @@
+import { decodeModel, encodeModel } from "/work/main/src/onnx/index.ts";
+const time = (label: string, bytes: number, f: () => unknown) => {
+  let best = Infinity;
+  for (let i = 0; i < 5; i++) { const t = performance.now(); f(); best = Math.min(best, performance.now() - t); }
+  console.log(label, best.toFixed(1), "ms", (bytes / best / 1e6).toFixed(2), "GB/s");
+};
+const opsetImport = [{ domain: "", version: 21 }];
+const raw = Array.from({ length: 100 }, (_, i) => ({ dims: [250, 1000], dataType: 1, name: `w${i}`, rawData: new Uint8Array(1e6).fill(7) }));
+const big = { irVersion: 10, graph: { initializer: raw }, opsetImport };
+const file = encodeModel(big);
+time("memcpy 100MB", file.length, () => new Uint8Array(file.length).set(file));
+time("encode 100MB in 100 tensors", file.length, () => encodeModel(big));
+time("decode", file.length, () => decodeModel(file));
+const one = { irVersion: 10, graph: { initializer: [{ dims: [1e8], dataType: 2, rawData: new Uint8Array(1e8).fill(7) }] }, opsetImport };
+const oneFile = encodeModel(one);
+time("encode 100MB in 1 tensor", oneFile.length, () => encodeModel(one));
+time("decode", oneFile.length, () => decodeModel(oneFile));
+const fl = { irVersion: 10, graph: { initializer: [{ dims: [25e6], dataType: 1, floatData: new Float32Array(25e6).fill(7) }] }, opsetImport };
+const flFile = encodeModel(fl);
+time("encode 100MB float_data", flFile.length, () => encodeModel(fl));
+time("decode", flFile.length, () => decodeModel(flFile));
+const it = { irVersion: 10, graph: { initializer: [{ dims: [2e6], dataType: 7, int64Data: new BigInt64Array(2e6).fill(300n) }] }, opsetImport };
+const itFile = encodeModel(it);
+time("encode 2M int64_data", itFile.length, () => encodeModel(it));
+time("decode", itFile.length, () => decodeModel(itFile));
+const node = Array.from({ length: 50000 }, (_, i) => ({ input: [`x${i}`, `w${i}`], output: [`x${i + 1}`], name: `node_${i}`, opType: "Conv", attribute: [{ name: "strides", ints: [1, 1], type: 7 }, { name: "auto_pad", s: "NOTSET", type: 3 }, { name: "group", i: 1, type: 2 }], metadataProps: [{ key: "namespace", value: "a long value for a name space of modules, longer than thirty-two" }] }));
+const many = { irVersion: 10, graph: { node }, opsetImport };
+const manyFile = encodeModel(many);
+time(`encode 50k nodes, 250k messages, ${manyFile.length} bytes`, manyFile.length, () => encodeModel(many));
+time("decode", manyFile.length, () => decodeModel(manyFile));
