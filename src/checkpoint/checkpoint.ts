@@ -23,7 +23,6 @@ export interface Checkpoint {
 
 /** Every tensor of a checkpoint, by name. */
 export async function readAll(checkpoint: Checkpoint): Promise<Record<string, Tensor>> {
-  const tensors: [string, Tensor][] = [];
-  for (const name of checkpoint.entries.keys()) tensors.push([name, await checkpoint.read(name)]);
-  return Object.fromEntries(tensors);
+  const named = [...checkpoint.entries.keys()].map(async (name) => [name, await checkpoint.read(name)] as const);
+  return Object.fromEntries(await Promise.all(named));
 }

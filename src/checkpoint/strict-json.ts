@@ -1,6 +1,9 @@
 import { InputError } from "../errors.ts";
 import { quote } from "./quote.ts";
 
+// Beyond 2^23 properties V8 takes time quadratic in their number to build an object.
+const MOST_KEYS = 2 ** 22;
+
 /**
  * A place in JSON whose structure the caller knows and reads value by value. Stricter than JSON.parse: a repeated key
  * is an error, numbers are non-negative whole ones kept exactly, and the input nests no deeper than the caller asks.
@@ -25,6 +28,7 @@ export function readObject<T>(json: JsonCursor, readValue: (key: string) => T): 
   readSequence(json, "{}", () => {
     const key = readString(json);
     json.path.push(key);
+    if (values.size === MOST_KEYS) throw jsonError(json, "bad-header", `expected at most ${MOST_KEYS} keys, got more`);
     if (values.has(key)) throw jsonError(json, "duplicate-key", `key ${quote(key)} occurs twice`);
     expect(json, ":");
     values.set(key, readValue(key));

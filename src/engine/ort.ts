@@ -21,7 +21,8 @@ export function ortEngine(ort: OrtModule, { name, sessionOptions }: OrtEngineOpt
   return {
     name,
     async compile(outputs) {
-      const bytes = encodeModel(graphToModel(outputs, { runtime: true }));
+      const named = Object.fromEntries(Object.entries(outputs).map(([key, value]) => [outputName(key), value]));
+      const bytes = encodeModel(graphToModel(named, { runtime: true }));
       const { session, release } = await sessions.acquire(bytes).catch((cause: unknown) => {
         throw new Error(`internal: ${name} engine refused a graph: ${(cause as Error).message}`, { cause });
       });
@@ -29,6 +30,11 @@ export function ortEngine(ort: OrtModule, { name, sessionOptions }: OrtEngineOpt
     },
     [Symbol.asyncDispose]: () => sessions.clear(),
   };
+}
+
+/** Apart from every input's name: in ONNX a graph cannot take and give a tensor under one name. */
+function outputName(name: string): string {
+  return `=${name}`;
 }
 
 function program(
@@ -46,9 +52,10 @@ function program(
       checkFeeds(inputs, feeds);
       const results: Record<string, Tensor> = {};
       for (const key of names) results[key] = target(key, outputs[key] as Value, into[key]);
-      const fetches = mapTensors(names, results, toOrt);
+      const fetches: Record<string, Ort.Tensor> = {};
+      for (const key of names) fetches[outputName(key)] = toOrt(results[key] as Tensor);
       const returned = await session.run(mapTensors(fed, feeds, toOrt), fetches);
-      copyOut(names, returned, fetches);
+      copyOut(returned, fetches);
       return results;
     },
     [Symbol.asyncDispose]: release,
@@ -68,13 +75,9 @@ function mapTensors(names: readonly string[], tensors: Tensors, toOrt: (value: T
 }
 
 /** Native sessions write in place; those in a browser hand back memory of their own. */
-function copyOut(
-  names: readonly string[],
-  returned: Ort.InferenceSession.ReturnType,
-  fetches: Record<string, Ort.Tensor>,
-) {
-  for (const name of names) {
-    const [from, to] = [(returned[name] as Ort.Tensor).data, (fetches[name] as Ort.Tensor).data];
+function copyOut(returned: Ort.InferenceSession.ReturnType, fetches: Readonly<Record<string, Ort.Tensor>>): void {
+  for (const [name, fetch] of Object.entries(fetches)) {
+    const [from, to] = [(returned[name] as Ort.Tensor).data, fetch.data];
     if (from !== to && (from as Float32Array).buffer !== (to as Float32Array).buffer) {
       (to as Float32Array).set(from as Float32Array);
     }

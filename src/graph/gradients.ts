@@ -113,7 +113,8 @@ export const gradientRules: { readonly [O in Elementary]: GradientRule<O> } = {
   Reciprocal: unary((g, _, y) => g.mul(y).mul(y).neg()),
   Sin: unary((g, x) => g.mul(x.cos())),
   Cos: unary((g, x) => g.mul(x.sin()).neg()),
-  Relu: unary((g, x) => where(x.greater(0), g, 0)),
+  // By the result, not the operand, so that a runtime may compute both in one pass and forget the operand.
+  Relu: unary((g, _, y) => where(y.greater(0), g, 0)),
   LeakyRelu: (value, g) => [where(first(value).greater(0), g, g.mul(value.attributes.alpha))],
   Sigmoid: unary((g, _, y) => g.mul(y.sub(y.square()))),
   Tanh: unary((g, _, y) => g.sub(g.mul(y.square()))),

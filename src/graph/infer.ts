@@ -11,18 +11,6 @@ import type {
   Window,
 } from "./operators.ts";
 
-/** What inference knows of an operand. */
-export interface TypedShape {
-  readonly dtype: DType;
-  readonly shape: Shape;
-}
-
-type Infer<O extends Operator> = (
-  operands: readonly TypedShape[],
-  attributes: OperatorAttributes[O],
-  op: O,
-) => TypedShape;
-
 /** Element type and shape of the result of an operator; throws an InputError that names it and all operand shapes. */
 export function infer<O extends Operator>(
   op: O,
@@ -32,45 +20,12 @@ export function infer<O extends Operator>(
   return (rules[op] as Infer<O>)(operands, attributes, op);
 }
 
-function refuse(op: Operator, operands: readonly TypedShape[], problem: string): never {
-  const got = operands.map(({ dtype, shape }) => `${dtype} ${formatShape(shape)}`).join(" and ");
-  throw new InputError({ code: "bad-operands", where: op, message: `${problem}, got ${got || "no operands"}` });
-}
-
-function need(condition: boolean, op: Operator, operands: readonly TypedShape[], problem: () => string): void {
-  if (!condition) refuse(op, operands, problem());
-}
-
-function operand(operands: readonly TypedShape[], index: number): TypedShape {
-  return operands[index] as TypedShape;
-}
-
-function exactly(count: number, op: Operator, operands: readonly TypedShape[]): void {
-  need(operands.length === count, op, operands, () => `expected ${count} operand${count === 1 ? "" : "s"}`);
-}
-
 const unary: Infer<UnaryOperator> = (operands, _, op) => {
   exactly(1, op, operands);
   const [x] = operands as [TypedShape];
   need(isFloat(x.dtype) || op === "Neg" || op === "Abs" || op === "Sign", op, operands, () => "expected floats");
   return { dtype: x.dtype, shape: x.shape };
 };
-
-function broadcast(op: Operator, operands: readonly TypedShape[]): Shape {
-  const shape = broadcastShapes(...operands.map((x) => x.shape));
-  return shape ?? refuse(op, operands, "expected shapes that broadcast together");
-}
-
-function sameType(op: Operator, operands: readonly TypedShape[]): DType {
-  const { dtype } = operand(operands, 0);
-  need(
-    operands.every((x) => x.dtype === dtype),
-    op,
-    operands,
-    () => "expected operands of one type",
-  );
-  return dtype;
-}
 
 const arithmetic: Infer<ArithmeticOperator> = (operands, _, op) => {
   exactly(2, op, operands);
@@ -96,15 +51,6 @@ const reduction: Infer<"ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin"> =
   const kept = shape.flatMap((size, axis) => (axes.includes(axis) ? (keepDims ? [1] : []) : [size]));
   return { dtype, shape: kept };
 };
-
-function checkAxis(op: Operator, operands: readonly TypedShape[], axis: number, rank: number): void {
-  need(
-    Number.isInteger(axis) && axis >= 0 && axis < rank,
-    op,
-    operands,
-    () => `expected an axis from 0 to ${rank - 1} instead of ${axis}`,
-  );
-}
 
 const alongAxis: Infer<"Softmax" | "LogSoftmax"> = (operands, { axis }, op) => {
   exactly(1, op, operands);
@@ -140,107 +86,6 @@ const gemm: Infer<"Gemm"> = (operands, attributes, op) => {
   const fits = !bias || broadcastShapes(bias.shape, product.shape)?.join() === product.shape.join();
   need(fits, op, operands, () => `expected a bias that broadcasts to ${formatShape(product.shape)}`);
   return product;
-};
-
-/** Output size of one spatial axis of a convolution or pool. */
-function windowSize(input: number, kernel: number, window: Window, axis: number): number {
-  const rank = window.strides.length;
-  const padded = input + (window.pads[axis] as number) + (window.pads[axis + rank] as number);
-  const extent = (window.dilations[axis] as number) * (kernel - 1) + 1;
-  return Math.floor((padded - extent) / (window.strides[axis] as number)) + 1;
-}
-
-function windowShape(
-  op: Operator,
-  operands: readonly TypedShape[],
-  spatial: Shape,
-  kernel: Shape,
-  window: Window,
-): Shape {
-  const rank = spatial.length;
-  need(
-    window.strides.length === rank && window.dilations.length === rank && window.pads.length === 2 * rank,
-    op,
-    operands,
-    () => `expected strides, dilations and pads for ${rank} spatial axes`,
-  );
-  const sizes = spatial.map((size, axis) => windowSize(size, kernel[axis] as number, window, axis));
-  need(
-    sizes.every((size) => size > 0),
-    op,
-    operands,
-    () => `expected a window that fits, kernel ${formatShape(kernel)}`,
-  );
-  return sizes;
-}
-
-function convShape(op: Operator, operands: readonly TypedShape[], x: Shape, w: Shape, conv: ConvAttributes): Shape {
-  const [batch, channels] = x as [number, number];
-  const [filters, perGroup] = w as [number, number];
-  need(
-    x.length >= 3 && x.length === w.length,
-    op,
-    operands,
-    () => "expected [N, C, ...] and weights [O, C/group, ...]",
-  );
-  need(
-    channels === perGroup * conv.group && filters % conv.group === 0,
-    op,
-    operands,
-    () => `expected ${channels} channels in ${conv.group} group(s)`,
-  );
-  return [batch, filters, ...windowShape(op, operands, x.slice(2), w.slice(2), conv)];
-}
-
-const conv: Infer<"Conv"> = (operands, attributes, op) => {
-  need(operands.length === 2 || operands.length === 3, op, operands, () => "expected two or three operands");
-  const dtype = sameType(op, operands);
-  const [x, w, bias] = operands as [TypedShape, TypedShape, TypedShape?];
-  const shape = convShape(op, operands, x.shape, w.shape, attributes);
-  need(!bias || bias.shape.join() === String(w.shape[0]), op, operands, () => `expected a bias [${w.shape[0]}]`);
-  return { dtype, shape };
-};
-
-const convInputGrad: Infer<"ConvInputGrad"> = (operands, attributes, op) => {
-  exactly(2, op, operands);
-  const [g, w] = operands as [TypedShape, TypedShape];
-  const expected = convShape(op, operands, attributes.inputShape, w.shape, attributes);
-  need(expected.join() === g.shape.join(), op, operands, () => `expected a gradient ${formatShape(expected)}`);
-  return { dtype: sameType(op, operands), shape: attributes.inputShape };
-};
-
-const convWeightGrad: Infer<"ConvWeightGrad"> = (operands, attributes, op) => {
-  exactly(2, op, operands);
-  const [x, g] = operands as [TypedShape, TypedShape];
-  const expected = convShape(op, operands, x.shape, attributes.weightShape, attributes);
-  need(expected.join() === g.shape.join(), op, operands, () => `expected a gradient ${formatShape(expected)}`);
-  return { dtype: sameType(op, operands), shape: attributes.weightShape };
-};
-
-function poolShape(op: Operator, operands: readonly TypedShape[], shape: Shape, pool: PoolAttributes): Shape {
-  need(shape.length === pool.kernel.length + 2, op, operands, () => "expected [N, C, ...] and a kernel that fits it");
-  return [...shape.slice(0, 2), ...windowShape(op, operands, shape.slice(2), pool.kernel, pool)];
-}
-
-const pool: Infer<"MaxPool" | "AveragePool"> = (operands, attributes, op) => {
-  exactly(1, op, operands);
-  const { dtype, shape } = operand(operands, 0);
-  return { dtype, shape: poolShape(op, operands, shape, attributes) };
-};
-
-const maxPoolGrad: Infer<"MaxPoolGrad"> = (operands, attributes, op) => {
-  exactly(2, op, operands);
-  const [x, g] = operands as [TypedShape, TypedShape];
-  const expected = poolShape(op, operands, x.shape, attributes);
-  need(expected.join() === g.shape.join(), op, operands, () => `expected a gradient ${formatShape(expected)}`);
-  return { dtype: sameType(op, operands), shape: x.shape };
-};
-
-const maxPoolGather: Infer<"MaxPoolGather"> = (operands, attributes, op) => {
-  exactly(2, op, operands);
-  const [x, source] = operands as [TypedShape, TypedShape];
-  need(x.shape.join() === source.shape.join(), op, operands, () => "expected operands of one shape");
-  return { dtype: sameType(op, operands), shape: poolShape(op, operands, x.shape, attributes) };
 };
 
 const rules: { readonly [O in Operator]: Infer<O> } = {
@@ -400,20 +245,7 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
   MatMul: matmul,
   FusedMatMul: matmul,
   Gemm: gemm,
-  Conv: conv,
-  ConvInputGrad: convInputGrad,
-  ConvWeightGrad: convWeightGrad,
-  MaxPool: pool,
-  MaxPoolGrad: maxPoolGrad,
-  MaxPoolGather: maxPoolGather,
-  AveragePool: pool,
-  AveragePoolGrad: (operands, attributes, op) => {
-    exactly(1, op, operands);
-    const g = operand(operands, 0);
-    const expected = poolShape(op, operands, attributes.inputShape, attributes);
-    need(expected.join() === g.shape.join(), op, operands, () => `expected a gradient ${formatShape(expected)}`);
-    return { dtype: g.dtype, shape: attributes.inputShape };
-  },
+  ...windowRules,
   BatchNormalization: (operands, _, op) => {
     exactly(5, op, operands);
     const dtype = sameType(op, operands);
@@ -431,10 +263,6 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
     return normalization(op, operands, axis);
   },
 };
-
-function checkIndices(op: Operator, operands: readonly TypedShape[], indices: TypedShape): void {
-  need(indices.dtype === "int32" || indices.dtype === "int64", op, operands, () => "expected int32 or int64 indices");
-}
 
 function normalization(op: Operator, operands: readonly TypedShape[], axis: number): TypedShape {
   const dtype = sameType(op, operands);

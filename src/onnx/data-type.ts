@@ -43,11 +43,11 @@ const unsupportedNames: Readonly<Record<number, string>> = {
 export function dtypeOfDataType(dataType: number, where: string): DType {
   const dtype = dtypeOf.get(dataType);
   if (dtype) return dtype;
-  const name = unsupportedNames[dataType];
+  const name = unsupportedNames[dataType] ?? "unknown";
   throw new InputError({
     code: "unsupported-dtype",
     where,
-    message: `expected one of ${Object.keys(dataTypes).join(", ")}, got ONNX data type ${name ? `${name} (${dataType})` : dataType}`,
+    message: `expected one of ${Object.keys(dataTypes).join(", ")}, got ONNX data type ${name} (${dataType})`,
     remedy: "export the model with its weights in one of those types",
   });
 }

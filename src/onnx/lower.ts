@@ -9,7 +9,7 @@ import {
   withOperands,
 } from "../graph/index.ts";
 import { erfInFloat64 } from "./erf.ts";
-import { fuseTransposes } from "./fuse.ts";
+import { fuse } from "./fuse.ts";
 import { averagePool, averagePoolGrad, conv, convInputGrad, convWeightGrad, maxPoolGrad } from "./lower-windows.ts";
 
 export interface LowerOptions {
@@ -25,7 +25,7 @@ export function lower(outputs: readonly Value[], options: LowerOptions = {}): Va
   while (topologicalOrder(lowered).some((value) => lowering(value) !== null)) {
     lowered = simplify(rewrite(lowered, (value, operands) => lowerOne(withOperands(value, operands))));
   }
-  return options.runtime ? fuseTransposes(lowered) : lowered;
+  return options.runtime ? fuse(lowered) : lowered;
 }
 
 function lowerOne(value: Value): Value {

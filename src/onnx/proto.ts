@@ -1,6 +1,6 @@
 /**
- * The messages of `onnx-ml.proto` as plain objects. Every field is optional: an absent one was not written, an absent list
- * is empty. Values written in the file stay present even where they equal the default.
+ * A file. This and the other messages of `onnx-ml.proto` are plain objects whose fields are all optional: an absent
+ * field was not written, an absent list is empty, and a value in the file is present even where it is the default.
  */
 export interface ModelProto extends Message {
   readonly irVersion?: number;
@@ -26,7 +26,7 @@ export interface Message {
   readonly unknown?: readonly UnknownFields[];
 }
 
-/** Fields that the schema does not name, tags included, as they stood behind the field numbered `after` (0: in front). */
+/** Fields that no schema names, tags included, that stood behind the field numbered `after` (0: in front of all). */
 export interface UnknownFields {
   readonly after: number;
   readonly bytes: Uint8Array<ArrayBuffer>;

@@ -132,7 +132,7 @@ export function textSize(value: Text): number {
   return typeof value === "string" ? utf8Size(value) : value.byteLength;
 }
 
-/** Bytes of a string in UTF-8, in which a lone surrogate becomes U+FFFD; encoding it to find out takes ten times as long. */
+/** Bytes of a string in UTF-8, where a lone surrogate becomes U+FFFD. Encoding it to find out would take longer. */
 function utf8Size(value: string): number {
   let size = value.length;
   for (let i = 0; i < value.length; i++) {

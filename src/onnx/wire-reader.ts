@@ -1,6 +1,6 @@
 import { WireType } from "@bufbuild/protobuf/wire";
 import { check } from "../errors.ts";
-import type { ModelProto } from "./proto.ts";
+import type { ModelProto, Text } from "./proto.ts";
 import { type Field, type MessageSchema, maxModelBytes, schemas } from "./schema.ts";
 import { gatherUnknown, noteUnknown, type UnknownSpans } from "./unknown-fields.ts";
 import {
@@ -11,12 +11,20 @@ import {
   numberCodecs,
   textReaders,
 } from "./wire-kinds.ts";
-import { damaged, explain, notOnnx, openSource, readBytes, readLength, type Source, skipValue } from "./wire-source.ts";
+import {
+  countObject,
+  damaged,
+  explain,
+  notOnnx,
+  openSource,
+  readBytes,
+  readLength,
+  type Source,
+  skipValue,
+} from "./wire-source.ts";
 
 /** Protobuf's own limit on nesting. */
 const maxDepth = 100;
-/** An empty message takes two bytes of a file but a hundred of memory; real models have far fewer than this. */
-const maxMessages = 2 ** 21;
 
 type Draft = Record<string, unknown>;
 
@@ -65,6 +73,7 @@ function readFields(source: Source, schema: MessageSchema, end: number, message:
       after = number;
     } else {
       skipValue(source, end, { number, wire });
+      countObject(source);
       noteUnknown(unknown, after, [start, reader.pos]);
     }
   }
@@ -79,11 +88,18 @@ function isReadable(field: Field, wire: WireType): boolean {
 }
 
 function readField(occurrence: Occurrence): void {
-  const { source, field, end } = occurrence;
+  const { field } = occurrence;
   if (field.form === "message") readMessage(occurrence, schemas[field.kind]);
   else if (field.form === "number") readNumbers(occurrence, numberCodecs[field.kind]);
   else if (field.form === "array") readArray(occurrence, arrayCodecs[field.kind]);
-  else store(occurrence, textReaders[field.kind](readBytes(source, end)));
+  else readText(occurrence, textReaders[field.kind]);
+}
+
+function readText(occurrence: Occurrence, read: (bytes: Uint8Array<ArrayBuffer>) => Text): void {
+  const { source, end } = occurrence;
+  const value = read(readBytes(source, end));
+  if (typeof value !== "string") countObject(source);
+  store(occurrence, value);
 }
 
 function store({ message, field }: Occurrence, value: unknown): void {
@@ -109,7 +125,7 @@ function checkNesting(source: Source, isDuplicate: boolean): void {
   // Protobuf would merge the two field by field; no writer of ONNX relies on it.
   if (isDuplicate) throw new Error("a second message where one is allowed");
   if (source.path.length / 2 > maxDepth) throw new Error(`messages nested more than ${maxDepth} deep`);
-  if (++source.messages > maxMessages) throw new Error(`more than ${maxMessages} messages`);
+  countObject(source);
 }
 
 function readNumbers(occurrence: Occurrence, codec: NumberCodec<unknown>): void {

@@ -4,6 +4,9 @@ import { check, InputError } from "../errors.ts";
 /** What to do about a file that breaks off or makes no sense. */
 export const damaged = "the file is cut short or damaged: download or export it again";
 
+/** Far more than real models have. */
+const maxObjects = 2 ** 21;
+
 /** The bytes of a model and how far they have been read. */
 export interface Source {
   readonly reader: BinaryReader;
@@ -11,14 +14,20 @@ export interface Source {
   readonly where: string;
   /** Name and index (-1 outside a list) of the messages being read, outermost first; a failure leaves it as it is. */
   readonly path: (string | number)[];
-  messages: number;
+  objects: number;
 }
 
 /** A source at the first of `bytes`. */
 export function openSource(bytes: Uint8Array<ArrayBuffer>, where: string): Source {
   // The slice of a Node Buffer shares memory, unlike that of the plain Uint8Array other code counts on.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { reader: new BinaryReader(plain), bytes: plain, where, path: [], messages: 0 };
+  return { reader: new BinaryReader(plain), bytes: plain, where, path: [], objects: 0 };
+}
+
+/** Counts a value that may take a hundred times its bytes of the file in memory. */
+export function countObject(source: Source): void {
+  if (++source.objects > maxObjects)
+    throw new Error(`more than ${maxObjects} messages, unknown fields and binary texts`);
 }
 
 /** A length-delimited value inside a message that ends at `end`, as a view. */
@@ -54,7 +63,7 @@ export function skipValue(source: Source, end: number, { number, wire }: { numbe
   else reader.skip(wire, number);
 }
 
-/** What to throw for a failure inside a model: BinaryReader and the codecs throw plain errors that say what they got. */
+/** What to throw for a failure inside a model; BinaryReader and the codecs throw plain errors naming what they got. */
 export function explain(source: Source, cause: unknown): unknown {
   if (!(cause instanceof Error) || cause instanceof TypeError) return cause;
   if (cause instanceof InputError) return cause;

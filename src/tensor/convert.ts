@@ -1,7 +1,7 @@
 import { InputError } from "../errors.ts";
 import { allocate, type DType, isFloat } from "./dtype.ts";
 import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from "./half.ts";
-import { elementCount, type Shape } from "./shape.ts";
+import type { Shape } from "./shape.ts";
 import { type Tensor, tensor } from "./tensor.ts";
 
 const integerRanges: Partial<Record<DType, readonly [number, number]>> = {
@@ -17,7 +17,7 @@ const integerRanges: Partial<Record<DType, readonly [number, number]>> = {
 
 /**
  * The same values in another element type. Floats round to nearest, ties to even, once; NaN and infinities are kept.
- * Floats become integers by truncation, and a value that does not fit is an error.
+ * Floats become integers by truncation, and a value that does not fit is an error. All but zero is true.
  */
 export function convert<D extends DType>(value: Tensor, dtype: D): Tensor<D> {
   if (value.dtype === (dtype as DType)) return value as Tensor<D>;
@@ -39,8 +39,7 @@ export function fromNumbers<D extends DType>(
   values: ArrayLike<number>,
   shape: Shape = [values.length],
 ): Tensor<D> {
-  const source = tensor("float64", shape, Float64Array.from(values));
-  return elementCount(shape) === 0 ? tensor(dtype, shape, allocate(dtype, 0)) : convert(source, dtype);
+  return convert(tensor("float64", shape, Float64Array.from(values)), dtype);
 }
 
 type Element = number | bigint;
@@ -73,7 +72,7 @@ function writer(dtype: DType, data: { [index: number]: Element }): (i: number, v
       };
     case "bool":
       return (i, value) => {
-        store[i] = value ? 1 : 0;
+        store[i] = Number(value) === 0 ? 0 : 1;
       };
     case "int64":
     case "uint64":
@@ -106,6 +105,7 @@ function outOfRange(value: Element, dtype: DType): InputError {
 
 /** A float64 that rounds to any narrower float as the integer itself would: its lowest bit records what was cut off. */
 function roundToOdd(value: bigint): number {
+  if (BigInt.asIntN(54, value) === value) return Number(value);
   const cut = 11n;
   const head = value >> cut;
   const isExact = head << cut === value;

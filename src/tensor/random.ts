@@ -1,7 +1,6 @@
 import { check } from "../errors.ts";
-import { allocate } from "./dtype.ts";
-import { elementCount, type Shape } from "./shape.ts";
-import { type Tensor, tensor } from "./tensor.ts";
+import type { Shape } from "./shape.ts";
+import { type Tensor, zeros } from "./tensor.ts";
 
 /** A key of the counter-based generator: the only source of randomness. The same key always draws the same numbers. */
 export interface RngKey {
@@ -101,14 +100,16 @@ export function uniform<D extends "float32" | "float64" = "float32">(
   options: DrawOptions<D> & { readonly low?: number; readonly high?: number } = {},
 ): Tensor<D> {
   const { low = 0, high = 1, dtype = "float32" as D } = options;
-  const data = allocate(dtype, elementCount(shape));
-  // Rounding 53 random bits to float32 could give `high` itself; 24 bits cannot.
+  const draw = zeros(dtype, shape);
+  const { data } = draw;
   const grain = dtype === "float32" ? 2 ** 24 : 2 ** 53;
   const draws = units(key, data.length);
   for (let i = 0; i < data.length; i++) {
     data[i] = low + ((high - low) * Math.floor((draws[i] as number) * grain)) / grain;
+    // What rounds up to `high` would be missing at `low`, to which only numbers above it round.
+    if ((data[i] as number) >= high) data[i] = low;
   }
-  return tensor(dtype, shape, data);
+  return draw;
 }
 
 /** Independent draws from a normal distribution (Box-Muller). */
@@ -118,7 +119,8 @@ export function normal<D extends "float32" | "float64" = "float32">(
   options: DrawOptions<D> & { readonly mean?: number; readonly deviation?: number } = {},
 ): Tensor<D> {
   const { mean = 0, deviation = 1, dtype = "float32" as D } = options;
-  const data = allocate(dtype, elementCount(shape));
+  const draw = zeros(dtype, shape);
+  const { data } = draw;
   const draws = units(key, data.length + (data.length % 2));
   for (let i = 0; i < data.length; i += 2) {
     const radius = Math.sqrt(-2 * Math.log(1 - (draws[i] as number)));
@@ -126,7 +128,7 @@ export function normal<D extends "float32" | "float64" = "float32">(
     data[i] = mean + deviation * radius * Math.cos(angle);
     if (i + 1 < data.length) data[i + 1] = mean + deviation * radius * Math.sin(angle);
   }
-  return tensor(dtype, shape, data);
+  return draw;
 }
 
 /** A uniformly random ordering of 0..length-1 (Fisher-Yates). */

@@ -1,0 +1,29 @@
+export { type Activation, activationNames } from "./activations.ts";
+export { type Definition, defineNetwork, type Scope } from "./define.ts";
+export { type Gpt2Options, gpt2 } from "./gpt2.ts";
+export {
+  type Fans,
+  fans,
+  type Initializer,
+  type InitializerName,
+  initialize,
+  initializerNames,
+} from "./initializers.ts";
+export { batchNorm, type ConvolutionOptions, convolution, type LayerOptions, layerNorm, linear } from "./layers.ts";
+export { type LenetOptions, lenet } from "./lenet.ts";
+export { type MlpOptions, mlp } from "./mlp.ts";
+export {
+  type ApplyOptions,
+  type Forward,
+  initializeParameters,
+  type Network,
+  type NetworkDescription,
+  type ParameterSpec,
+  type Parameters,
+  parameterCount,
+} from "./network.ts";
+export type { ImageOptions } from "./options.ts";
+export { networkFrom, networkNames } from "./registry.ts";
+export { resnet18, resnet20, resnet50 } from "./resnet.ts";
+export { type VggOptions, vgg16 } from "./vgg.ts";
+export { type VitOptions, vit } from "./vit.ts";

@@ -1,0 +1,65 @@
+import type { Stats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import type { ByteSource } from "../checkpoint/index.ts";
+import { check, InputError } from "../errors.ts";
+import { explained } from "./system-error.ts";
+
+/** A single read of Node is limited to 2^31 - 1 bytes. */
+const LARGEST_READ = 2 ** 30;
+
+/** A file, open until disposed and read in pieces. That its size changes meanwhile is an error. */
+export async function fileSource(path: string): Promise<ByteSource & AsyncDisposable> {
+  // Before opening, which would wait for the writer of a pipe.
+  checkRegular(path, await explained("read", path, stat(path)));
+  const file = await explained("read", path, open(path));
+  const { size } = await file.stat();
+  return {
+    name: path,
+    size,
+    read: async (offset, length) => {
+      const bytes = allocateBytes(path, length);
+      await explained("read", path, fill(file, bytes, offset));
+      await checkSize(path, file, size);
+      return bytes;
+    },
+    [Symbol.asyncDispose]: () => file.close(),
+  };
+}
+
+/** Reads until `bytes` is full or the file ends. */
+async function fill(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const length = Math.min(bytes.length - at, LARGEST_READ);
+    const { bytesRead } = await file.read(bytes, at, length, offset + at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+  }
+}
+
+async function checkSize(path: string, file: FileHandle, size: number): Promise<void> {
+  const now = (await file.stat()).size;
+  check(now === size, () => ({
+    code: "file-changed",
+    where: path,
+    message: `had ${size} bytes when opened and now has ${now}`,
+    remedy: "wait until it is written, then try again",
+  }));
+}
+
+function checkRegular(path: string, found: Stats): void {
+  check(found.isFile(), () => ({
+    code: found.isDirectory() ? "is-a-folder" : "not-a-file",
+    where: path,
+    message: `expected a file, got ${found.isDirectory() ? "a folder" : "a pipe or a device"}`,
+    remedy: found.isDirectory() ? "name a file in it" : "save it to a file first",
+  }));
+}
+
+function allocateBytes(path: string, length: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length);
+  } catch (cause) {
+    const message = `${length} bytes of it do not fit into memory`;
+    throw new InputError({ code: "out-of-memory", where: path, message, remedy: "use a larger machine", cause });
+  }
+}

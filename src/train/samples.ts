@@ -1,0 +1,53 @@
+import type { Dataset, Split } from "../data/index.ts";
+import { constant, crossEntropy, input, meanSquaredError, type Value } from "../graph/index.ts";
+import { type DType, fromNumbers, type Tensor } from "../tensor/index.ts";
+
+/** A whole split and the places of a batch in it, as inputs of a graph: batches are gathered by the engine. */
+export interface SampleInputs {
+  readonly inputs: Value<"Input">;
+  readonly targets: Value<"Input">;
+  /** int32 [batch]. */
+  readonly indices: Value<"Input">;
+}
+
+export function sampleInputs({ inputs, targets }: Split, batchSize: number): SampleInputs {
+  return {
+    inputs: input("data.inputs", inputs.dtype, inputs.shape),
+    targets: input("data.targets", targets.dtype, targets.shape),
+    indices: input("data.indices", "int32", [batchSize]),
+  };
+}
+
+/** The tensors of those inputs that stay the same from batch to batch. */
+export function splitFeeds({ inputs, targets }: Split): Readonly<Record<string, Tensor>> {
+  return { "data.inputs": inputs, "data.targets": targets };
+}
+
+/** The inputs of the batch, normalised. */
+export function batchInputs({ inputs, indices }: SampleInputs, { normalization }: Dataset, dtype: DType): Value {
+  const raw = inputs.gather(indices).cast(dtype);
+  const { mean, deviation } = normalization;
+  const perChannel = (values: readonly number[]) =>
+    constant(fromNumbers(dtype, values, [values.length, ...raw.shape.slice(2).map(() => 1)]));
+  const scale = deviation.map((d) => 1 / d);
+  const shift = mean.map((m, channel) => -m / (deviation[channel] as number));
+  const isIdentity = scale.every((s) => s === 1) && shift.every((s) => s === 0);
+  return isIdentity ? raw : raw.mul(perChannel(scale)).add(perChannel(shift));
+}
+
+/** The targets of the batch. */
+export function batchTargets({ targets, indices }: SampleInputs, dtype: DType): Value {
+  const gathered = targets.gather(indices);
+  return gathered.dtype === "int32" ? gathered : gathered.cast(dtype);
+}
+
+/** Cross-entropy for labels, mean squared error for real targets. */
+export function lossOf(dataset: Dataset, output: Value, targets: Value): Value {
+  return dataset.task === "classification" ? crossEntropy(output, targets) : meanSquaredError(output, targets);
+}
+
+/** The fraction of samples whose largest logit is not at the label; null for regression. */
+export function errorOf(dataset: Dataset, output: Value, targets: Value): Value | null {
+  if (dataset.task === "regression") return null;
+  return output.argMax().equal(targets.cast("int64")).not().cast(output.dtype).mean();
+}

@@ -1,0 +1,73 @@
+import type { Dataset } from "../data/index.ts";
+import { adjoint, ensemble, input, type Value } from "../graph/index.ts";
+import type { Network } from "../nets/index.ts";
+import type { DType } from "../tensor/index.ts";
+import { gradientScale, type Optimizer, slotNames, updateParameter } from "./optimizers.ts";
+import { batchInputs, batchTargets, errorOf, lossOf, sampleInputs } from "./samples.ts";
+
+export interface StepOptions {
+  readonly optimizer: Optimizer;
+  readonly batchSize: number;
+  readonly dtype: DType;
+  /** With more than one, every tensor of the state has a leading axis over the members. */
+  readonly members: number;
+}
+
+/** Name of a tensor that the optimiser keeps beside a parameter. */
+export function slotName(slot: string, parameter: string): string {
+  return `${slot}/${parameter}`;
+}
+
+/**
+ * One training step as a graph: from the state (parameters and optimiser slots), a batch and the learning rate to the
+ * next state, under the same names, and the batch's `loss` and `error` before the step.
+ */
+export function trainingStep(
+  network: Network,
+  dataset: Dataset,
+  options: StepOptions,
+): Readonly<Record<string, Value>> {
+  const { optimizer, batchSize, dtype, members } = options;
+  const samples = sampleInputs(dataset.train, batchSize);
+  const parameters = Object.fromEntries(network.parameters.map(({ name, shape }) => [name, input(name, dtype, shape)]));
+  const trained = network.parameters.filter(({ trainable }) => trainable).map(({ name }) => parameters[name] as Value);
+  const slots = trained.map((parameter) => slotInputs(optimizer, parameter as Value<"Input">));
+  const next = singleStep();
+  if (members === 1) return next;
+
+  const state = [...Object.values(parameters), ...slots.flat(), samples.indices] as Value<"Input">[];
+  const replacements = new Map<Value, Value>(
+    state.map((value) => [value, input(value.attributes.name, value.dtype, [members, ...value.shape])]),
+  );
+  const stacked = ensemble(Object.values(next), replacements);
+  return Object.fromEntries(Object.keys(next).map((name, i) => [name, stacked[i] as Value]));
+
+  function singleStep(): Record<string, Value> {
+    const x = batchInputs(samples, dataset, dtype);
+    const targets = batchTargets(samples, dtype);
+    const { output, updates } = network.apply(x, parameters, { training: true });
+    const loss = lossOf(dataset, output, targets);
+    const error = errorOf(dataset, output, targets);
+    const scalars = {
+      learningRate: input("learningRate", dtype, []),
+      firstCorrection: input("firstCorrection", dtype, []),
+      secondCorrection: input("secondCorrection", dtype, []),
+    };
+    const result: Record<string, Value> = { ...updates };
+    const gradients = adjoint([loss], [gradientScale(optimizer, scalars)], trained);
+    for (const [i, gradient] of gradients.entries()) {
+      const { name } = (trained[i] as Value<"Input">).attributes;
+      const update = updateParameter(optimizer, trained[i] as Value, gradient, slots[i] ?? [], scalars);
+      result[name] = update.parameter;
+      for (const [k, slot] of slotNames(optimizer).entries()) {
+        result[slotName(slot, name)] = update.slots[k] as Value;
+      }
+    }
+    return { ...result, loss, ...(error && { error }) };
+  }
+}
+
+function slotInputs(optimizer: Optimizer, parameter: Value<"Input">): Value<"Input">[] {
+  const { name, dtype, shape } = parameter.attributes;
+  return slotNames(optimizer).map((slot) => input(slotName(slot, name), dtype, shape));
+}

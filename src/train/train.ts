@@ -1,0 +1,169 @@
+import { type Dataset, splitSize } from "../data/index.ts";
+import type { Engine, Program, Tensors } from "../engine/index.ts";
+import { check } from "../errors.ts";
+import type { Network, Parameters } from "../nets/index.ts";
+import { type RngKey, type Tensor, tensor, zeros } from "../tensor/index.ts";
+import { batchOrder } from "./batch-order.ts";
+import { DivergenceError } from "./divergence.ts";
+import { checkFit } from "./fit.ts";
+import { unstackMembers } from "./members.ts";
+import { epochMeter } from "./meter.ts";
+import { checkOptimizer, momentCorrections, type Optimizer } from "./optimizers.ts";
+import { splitFeeds } from "./samples.ts";
+import { checkSchedule, learningRateAt, type Schedule } from "./schedules.ts";
+import { checkState, copyTensors, type EpochRecord, initialState, type TrainingState } from "./state.ts";
+import { trainingStep } from "./step.ts";
+
+export interface TrainOptions {
+  readonly engine: Engine;
+  /** One per network: all are trained together, each with its own initial weights and its own batches. */
+  readonly keys: readonly RngKey[];
+  readonly optimizer: Optimizer;
+  readonly epochs: number;
+  /** At most the size of the train split, which is also what a larger number means. */
+  readonly batchSize: number;
+  readonly schedule?: Schedule;
+  readonly dtype?: "float32" | "float64";
+  /** Ends the run after an epoch in which the training error (or loss) of every member is at most this. */
+  readonly stopAt?: { readonly error?: number; readonly loss?: number };
+  readonly resumeFrom?: TrainingState;
+  readonly signal?: AbortSignal;
+}
+
+/** What is known after a step. */
+export interface Progress {
+  /** Steps done, of all that are planned. */
+  readonly step: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  /** Losses of the members on their batches, before the step. */
+  readonly losses: readonly number[];
+  /** After the last step of an epoch: what the epoch came to. */
+  readonly epoch: EpochRecord | null;
+  /** A copy of the state after the step, to be stored and resumed from. */
+  snapshot(): TrainingState;
+}
+
+/**
+ * Trains one network per key by one graph that holds a step of them all. Yields after every step and returns the final
+ * state. The same keys and options give the same bytes, also through an interruption and `resumeFrom`.
+ */
+export async function* train(
+  network: Network,
+  dataset: Dataset,
+  options: TrainOptions,
+): AsyncGenerator<Progress, TrainingState> {
+  checkOptions(network, dataset, options);
+  const { engine, keys, optimizer, dtype = "float32", resumeFrom } = options;
+  const initial = initialState(network, optimizer, keys, dtype);
+  if (resumeFrom) checkState(resumeFrom, initial);
+  const batchSize = Math.min(options.batchSize, splitSize(dataset.train));
+  const graph = trainingStep(network, dataset, { optimizer, batchSize, dtype, members: keys.length });
+  const program = await engine.compile(graph);
+  try {
+    return yield* runSteps(program, dataset, { ...options, batchSize, dtype }, resumeFrom ?? initial);
+  } finally {
+    await program[Symbol.asyncDispose]();
+  }
+}
+
+/** The parameters of each member of a state. */
+export function memberParameters(network: Network, state: TrainingState): readonly Parameters[] {
+  const parameters = Object.fromEntries(network.parameters.map(({ name }) => [name, state.tensors[name] as Tensor]));
+  return unstackMembers(parameters, state.members);
+}
+
+type RunOptions = TrainOptions & Required<Pick<TrainOptions, "dtype">>;
+
+async function* runSteps(
+  program: Program,
+  dataset: Dataset,
+  options: RunOptions,
+  start: TrainingState,
+): AsyncGenerator<Progress, TrainingState> {
+  const { keys, epochs, optimizer, schedule = { kind: "constant" }, signal } = options;
+  const order = batchOrder(keys, splitSize(dataset.train), options.batchSize);
+  const steps = epochs * order.stepsPerEpoch;
+  const meter = epochMeter(start, order.stepsPerEpoch);
+  const io = stepTensors(dataset, options, start);
+  const snapshotAt = (step: number): TrainingState => ({
+    tensors: copyTensors(io.stateAt(step)),
+    members: keys.length,
+    step,
+    ...meter.read(),
+  });
+
+  for (let step = start.step; step < steps; step++) {
+    signal?.throwIfAborted();
+    const learningRate = learningRateAt(schedule, optimizer.learningRate, step, steps);
+    order.fill(io.indices, step);
+    io.setScalars(learningRate, ...momentCorrections(optimizer, step));
+    await program.run(io.feedsAt(step), io.fetchesAt(step));
+
+    const losses = Array.from(io.losses);
+    const member = losses.findIndex((loss) => !Number.isFinite(loss));
+    if (member >= 0) {
+      const details = { member, loss: losses[member] as number, step, learningRate };
+      throw new DivergenceError(details, snapshotAt(Math.max(start.step, step - 1)));
+    }
+    meter.add(io.losses, io.errors);
+    const isLast = (step + 1) % order.stepsPerEpoch === 0;
+    const epochNumber = (step + 1) / order.stepsPerEpoch;
+    const epoch = isLast ? meter.endEpoch(epochNumber, learningRate, io.errors !== null) : null;
+    yield { step: step + 1, steps, learningRate, losses, epoch, snapshot: () => snapshotAt(step + 1) };
+    if (epoch && isReached(options.stopAt, epoch)) return snapshotAt(step + 1);
+  }
+  return snapshotAt(Math.max(steps, start.step));
+}
+
+/**
+ * The tensors that a run reads and writes. Three sets of the state take turns: the engine reads one and writes the
+ * next, and the one before stays as it was, so that a step that goes wrong can be taken back.
+ */
+function stepTensors(dataset: Dataset, { dtype, keys, batchSize }: RunOptions, start: TrainingState) {
+  const perMember = keys.length === 1 ? [] : [keys.length];
+  const sets = [0, 1, 2].map(() => copyTensors(start.tensors));
+  const scalars = ["learningRate", "firstCorrection", "secondCorrection"].map(
+    (name) => [name, zeros(dtype, [])] as const,
+  );
+  const indices = tensor("int32", [...perMember, batchSize], new Int32Array(keys.length * batchSize));
+  const shared: Tensors = { ...splitFeeds(dataset.train), ...Object.fromEntries(scalars), "data.indices": indices };
+  const loss = zeros(dtype, perMember);
+  const error = dataset.task === "classification" ? zeros(dtype, perMember) : null;
+  const metrics: Tensors = error ? { loss, error } : { loss };
+  const feeds = sets.map((set) => ({ ...shared, ...set }));
+  const fetches = sets.map((_, i) => ({ ...(sets[(i + 1) % sets.length] as Tensors), ...metrics }));
+  const turn = (step: number) => (step - start.step) % sets.length;
+  return {
+    indices: indices.data,
+    losses: loss.data,
+    errors: error?.data ?? null,
+    stateAt: (step: number) => sets[turn(step)] as Tensors,
+    feedsAt: (step: number) => feeds[turn(step)] as Tensors,
+    fetchesAt: (step: number) => fetches[turn(step)] as Tensors,
+    setScalars(...values: readonly number[]) {
+      for (const [i, [, scalar]] of scalars.entries()) scalar.data[0] = values[i] as number;
+    },
+  };
+}
+
+function isReached(stopAt: TrainOptions["stopAt"], { loss, error }: EpochRecord): boolean {
+  if (!stopAt || (stopAt.error === undefined && stopAt.loss === undefined)) return false;
+  const within = (values: readonly number[] | null, bound: number | undefined) =>
+    bound === undefined || (values?.every((value) => value <= bound) ?? true);
+  return within(loss, stopAt.loss) && within(error, stopAt.error);
+}
+
+function checkOptions(network: Network, dataset: Dataset, options: TrainOptions): void {
+  checkOptimizer(options.optimizer);
+  checkSchedule(options.schedule ?? { kind: "constant" });
+  const counts = { epochs: options.epochs, "batch size": options.batchSize, "number of networks": options.keys.length };
+  for (const [name, value] of Object.entries(counts)) {
+    check(Number.isInteger(value) && value >= 1, () => ({
+      code: "bad-option",
+      where: name,
+      message: `expected a whole number of at least 1, got ${value}`,
+    }));
+  }
+  checkFit(network, dataset);
+}
