@@ -1,8 +1,8 @@
-import { InputError } from "../errors.ts";
-import { formatShape, type Shape } from "../tensor/index.ts";
+import { check, InputError } from "../errors.ts";
+import { formatShape, type Shape, sameShape } from "../tensor/index.ts";
 import { type Elementary, expand, expansions } from "./expansions.ts";
 import type { ConvAttributes, Operator } from "./operators.ts";
-import { rewrite, topologicalOrder } from "./order.ts";
+import { topologicalOrder, withOperands } from "./order.ts";
 import { apply, concat, range, Value } from "./value.ts";
 
 /**
@@ -11,29 +11,49 @@ import { apply, concat, range, Value } from "./value.ts";
  * results have that axis too: batched matrix products and grouped convolutions do the work of one graph per member.
  */
 export function ensemble(outputs: readonly Value[], members: ReadonlyMap<Value, Value>): Value[] {
-  const size = memberCount(members);
-  const batched = new Set<Value>(members.values());
-  const results = rewrite(outputs, (value, operands) => {
-    const member = members.get(value);
-    if (member) return member;
-    if (!operands.some((operand) => batched.has(operand))) return value.on(operands);
-    const result = vectorize(value, { operands, size, isBatched: (i) => batched.has(operands[i] as Value) });
-    batched.add(result);
-    return result;
+  const ready = { size: memberCount(members), made: new Map(members), batched: new Set(members.keys()) };
+  const { made, batched, size } = vectorizeAll(outputs, ready);
+  return outputs.map((output) => {
+    const result = made.get(output) as Value;
+    return batched.has(output) ? result : stack(result, size);
   });
-  return results.map((result) => (batched.has(result) ? result : stack(result, size)));
+}
+
+/** New forms of values of the single graph; those of the `batched` ones have a member axis in front. */
+interface Vectorized {
+  readonly size: number;
+  readonly made: ReadonlyMap<Value, Value>;
+  readonly batched: ReadonlySet<Value>;
+}
+
+/** Adds `outputs` and all they depend on, looking no further than the values that are `ready`. */
+function vectorizeAll(outputs: readonly Value[], ready: Vectorized): Vectorized {
+  const { size } = ready;
+  const [made, batched] = [new Map(ready.made), new Set(ready.batched)];
+  for (const value of topologicalOrder(outputs, new Set(made.keys()))) {
+    if (made.has(value)) continue;
+    const operands = value.operands.map((operand) => made.get(operand) as Value);
+    const isBatched = (i: number) => batched.has(value.operands[i] as Value);
+    if (!value.operands.some((_, i) => isBatched(i))) {
+      made.set(value, withOperands(value, operands));
+      continue;
+    }
+    made.set(value, vectorize(value, { operands, size, isBatched }));
+    batched.add(value);
+  }
+  return { size, made, batched };
 }
 
 function memberCount(members: ReadonlyMap<Value, Value>): number {
-  const sizes = new Set([...members.values()].map((value) => value.shape[0]));
   for (const [single, many] of members) {
-    if (many.shape.slice(1).join() === single.shape.join() && many.rank === single.rank + 1) continue;
-    throw new InputError({
+    const fits = many.rank > 0 && many.dtype === single.dtype && sameShape(many.shape.slice(1), single.shape);
+    check(fits, () => ({
       code: "bad-members",
       where: "ensemble",
-      message: `expected [members, ...${formatShape(single.shape)}], got ${formatShape(many.shape)}`,
-    });
+      message: `expected ${single.dtype} [members${single.shape.map((n) => `, ${n}`).join("")}], got ${many.dtype} ${formatShape(many.shape)}`,
+    }));
   }
+  const sizes = new Set([...members.values()].map((value) => value.shape[0]));
   const [size] = sizes;
   if (sizes.size === 1 && size !== undefined) return size;
   throw new InputError({
@@ -63,26 +83,11 @@ function vectorize(value: Value, members: Members): Value {
   return rule(value, members);
 }
 
-function vectorizeExpansion(value: Value, { operands, isBatched }: Members): Value {
-  const members = new Map<Value, Value>();
-  const shared = new Map<Value, Value>();
-  for (const [i, operand] of value.operands.entries()) {
-    (isBatched(i) ? members : shared).set(operand, operands[i] as Value);
-  }
-  const leaves = new Set(value.operands);
+function vectorizeExpansion(value: Value, { operands, size, isBatched }: Members): Value {
+  const made = new Map(value.operands.map((operand, i) => [operand, operands[i] as Value]));
+  const batched = new Set(value.operands.filter((_, i) => isBatched(i)));
   const expanded = expand(value);
-  const single = cutAt(expanded, leaves, shared);
-  return (ensemble([single], members) as [Value])[0];
-}
-
-/** The expression between `leaves` and `output`, with shared leaves already replaced. */
-function cutAt(output: Value, leaves: ReadonlySet<Value>, shared: ReadonlyMap<Value, Value>): Value {
-  const made = new Map<Value, Value>();
-  for (const value of topologicalOrder([output], leaves)) {
-    const operands = leaves.has(value) ? [] : value.operands.map((operand) => made.get(operand) as Value);
-    made.set(value, leaves.has(value) ? (shared.get(value) ?? value) : value.on(operands));
-  }
-  return made.get(output) as Value;
+  return vectorizeAll([expanded], { size, made, batched }).made.get(expanded) as Value;
 }
 
 function all({ operands, size, isBatched }: Members): Value[] {

@@ -1,4 +1,4 @@
-import { check, InputError } from "../errors.ts";
+import { check } from "../errors.ts";
 import { formatShape, isFloat } from "../tensor/index.ts";
 import { type Elementary, expand, expansions } from "./expansions.ts";
 import { type GradientRule, gradientRules } from "./gradients.ts";
@@ -22,6 +22,7 @@ export function grad(output: Value, wrt: readonly Value[]): Value[] {
 
 /** The transposed Jacobian of `outputs` in `wrt` applied to `cotangents`: one gradient per element of `wrt`. */
 export function adjoint(outputs: readonly Value[], cotangents: readonly Value[], wrt: readonly Value[]): Value[] {
+  checkLike("adjoint", outputs, cotangents);
   return pullThrough(topologicalOrder(outputs), outputs, cotangents, wrt);
 }
 
@@ -42,9 +43,7 @@ function pullThrough(
   for (const value of order.toReversed()) {
     const g = gradients.get(value);
     if (!g || !active.has(value)) continue;
-    const contributions = pullBack(value, g);
-    for (const [i, operand] of value.operands.entries()) {
-      const contribution = contributions[i];
+    for (const [operand, contribution] of pullBack(value, g)) {
       if (contribution && active.has(operand)) accumulate(operand, contribution);
     }
   }
@@ -61,22 +60,37 @@ function dependents(order: readonly Value[], sources: ReadonlySet<Value>): Set<V
   return active;
 }
 
-function pullBack(value: Value, g: Value): readonly (Value | null)[] {
+/** What the gradient of a value adds to those of its operands; an operand may occur twice. */
+function pullBack(value: Value, g: Value): [Value, Value | null | undefined][] {
   if (value.op in expansions) {
+    const leaves = new Set(value.operands);
     const expanded = [expand(value)];
-    return pullThrough(topologicalOrder(expanded, new Set(value.operands)), expanded, [g], value.operands);
+    const gradients = pullThrough(topologicalOrder(expanded, leaves), expanded, [g], [...leaves]);
+    return [...leaves].map((operand, i) => [operand, gradients[i]]);
   }
   const rule = gradientRules[value.op as Elementary] as GradientRule<Operator>;
-  return rule ? rule(value, g) : [];
+  const gradients = rule ? rule(value, g) : [];
+  return value.operands.map((operand, i) => [operand, gradients[i]]);
 }
 
 /** The product of the Hessian of a scalar in `wrt` with the vectors `direction`. */
 export function hessianVectorProduct(output: Value, wrt: readonly Value[], direction: readonly Value[]): Value[] {
-  const [head, ...rest] = grad(output, wrt).map((g, i) => g.mul(direction[i] as Value).sum());
-  if (!head)
-    throw new InputError({ code: "no-variables", where: "hessianVectorProduct", message: "expected variables" });
-  return grad(
-    rest.reduce((sum, term) => sum.add(term), head),
-    wrt,
-  );
+  checkLike("hessianVectorProduct", wrt, direction);
+  const slopes = grad(output, wrt).map((g, i) => g.mul(direction[i] as Value).sum());
+  return slopes.length === 0
+    ? []
+    : grad(
+        slopes.reduce((sum, slope) => sum.add(slope)),
+        wrt,
+      );
+}
+
+/** Throws unless there is one value for each of `expected`, of its element type and shape. */
+function checkLike(where: string, expected: readonly Value[], got: readonly Value[]): void {
+  const format = (values: readonly Value[]) => values.map(({ dtype, shape }) => `${dtype} ${formatShape(shape)}`);
+  check(format(expected).join() === format(got).join(), () => ({
+    code: "bad-operands",
+    where,
+    message: `expected ${format(expected).join(" and ")}, got ${format(got).join(" and ") || "nothing"}`,
+  }));
 }

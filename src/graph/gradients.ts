@@ -45,7 +45,7 @@ function binary(
 
 /** A rule for the larger or smaller of two operands; equal ones share the gradient. */
 function extremum(leftWins: (a: Value, b: Value) => Value): (value: Value, g: Value) => readonly Value[] {
-  const share = (g: Value, wins: Value, a: Value, b: Value) => where(wins, g, where(a.equal(b), g.mul(0.5), g.mul(0)));
+  const share = (g: Value, wins: Value, a: Value, b: Value) => where(wins, g, where(a.equal(b), g.mul(0.5), 0));
   return binary(
     (g, a, b) => share(g, leftWins(a, b), a, b),
     (g, a, b) => share(g, leftWins(b, a), a, b),
@@ -66,7 +66,7 @@ const reduceExtremum: GradientRule<"ReduceMax" | "ReduceMin"> = (value, g) => {
 /** Gradient of a stack of matrices: contracts the leading axes in one product where only one operand has them. */
 function rightFactorGradient(a: Value, b: Value, g: Value): Value {
   if (b.rank > 2 || a.rank === 2) return sumTo(swapLastAxes(a).matmul(g), b.shape);
-  const rows = (value: Value) => value.reshape([-1, value.shape.at(-1) as number]);
+  const rows = (value: Value) => value.reshape([elementCount(value.shape.slice(0, -1)), value.shape.at(-1) as number]);
   return rows(a).transpose().matmul(rows(g));
 }
 
@@ -199,7 +199,10 @@ export const gradientRules: { readonly [O in Elementary]: GradientRule<O> } = {
   GatherElements: (value, g) => {
     const [x, indices] = pair(value);
     const { axis } = value.attributes;
-    return [apply("GatherElementsGrad", [g, indices], { axis, size: x.shape[axis] as number }), null];
+    const sums = apply("GatherElementsGrad", [g, indices], { axis, size: x.shape[axis] as number });
+    // Indices may cover only the beginning of the other axes.
+    const rest = x.shape.map((size, i) => size - (sums.shape[i] as number));
+    return [rest.some((size) => size > 0) ? sums.pad([...rest.map(() => 0), ...rest]) : sums, null];
   },
   GatherElementsGrad: (value, g) => [g.gatherElements(pair(value)[1], value.attributes.axis), null],
 

@@ -2,7 +2,7 @@ export { ensemble } from "./ensemble.ts";
 export { type DefinedOperator, type Elementary, expand, expandDefinitions, swapLastAxes } from "./expansions.ts";
 export { adjoint, grad, hessianVectorProduct } from "./grad.ts";
 export { sumTo } from "./gradients.ts";
-export { infer, type TypedShape } from "./infer.ts";
+export { infer } from "./infer.ts";
 export {
   binaryCrossEntropy,
   crossEntropy,
@@ -12,6 +12,7 @@ export {
   straightThroughSign,
   surrogate,
 } from "./losses.ts";
+export type { TypedShape } from "./operand-checks.ts";
 export {
   type AveragePoolAttributes,
   arithmeticOperators,

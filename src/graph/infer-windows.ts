@@ -18,11 +18,20 @@ function windowShape(
   window: Window,
 ): Shape {
   const rank = spatial.length;
+  const { strides, dilations, pads } = window;
   need(
-    window.strides.length === rank && window.dilations.length === rank && window.pads.length === 2 * rank,
+    strides.length === rank && dilations.length === rank && pads.length === 2 * rank,
     op,
     operands,
     () => `expected strides, dilations and pads for ${rank} spatial axes`,
+  );
+  const isWhole = [...strides, ...dilations, ...kernel].every((n) => Number.isInteger(n) && n > 0);
+  need(
+    isWhole && pads.every(Number.isInteger),
+    op,
+    operands,
+    () =>
+      `expected positive kernel, strides and dilations and whole pads instead of ${[kernel, strides, dilations, pads].map(formatShape).join(", ")}`,
   );
   const sizes = spatial.map((size, axis) => windowSize(size, kernel[axis] as number, window, axis));
   need(
@@ -35,20 +44,13 @@ function windowShape(
 }
 
 function convShape(op: Operator, operands: readonly TypedShape[], x: Shape, w: Shape, conv: ConvAttributes): Shape {
+  const { group } = conv;
   const [batch, channels] = x as [number, number];
   const [filters, perGroup] = w as [number, number];
-  need(
-    x.length >= 3 && x.length === w.length,
-    op,
-    operands,
-    () => "expected [N, C, ...] and weights [O, C/group, ...]",
-  );
-  need(
-    channels === perGroup * conv.group && filters % conv.group === 0,
-    op,
-    operands,
-    () => `expected ${channels} channels in ${conv.group} group(s)`,
-  );
+  const isImage = x.length >= 3 && x.length === w.length;
+  need(isImage, op, operands, () => "expected [N, C, ...] and weights [O, C/group, ...]");
+  const fits = channels === perGroup * group && filters % group === 0;
+  need(fits, op, operands, () => `expected ${channels} channels in ${group} group(s)`);
   return [batch, filters, ...windowShape(op, operands, x.slice(2), w.slice(2), conv)];
 }
 
@@ -57,7 +59,8 @@ const conv: Infer<"Conv"> = (operands, attributes, op) => {
   const dtype = sameType(op, operands);
   const [x, w, bias] = operands as [TypedShape, TypedShape, TypedShape?];
   const shape = convShape(op, operands, x.shape, w.shape, attributes);
-  need(!bias || bias.shape.join() === String(w.shape[0]), op, operands, () => `expected a bias [${w.shape[0]}]`);
+  const perFilter = w.shape.slice(0, 1);
+  need(!bias || sameShape(bias.shape, perFilter), op, operands, () => `expected a bias ${formatShape(perFilter)}`);
   return { dtype, shape };
 };
 

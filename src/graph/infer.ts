@@ -1,14 +1,31 @@
-import { InputError } from "../errors.ts";
-import { broadcastShapes, type DType, elementCount, formatShape, isFloat, type Shape } from "../tensor/index.ts";
+import {
+  broadcastShapes,
+  checkShape,
+  elementCount,
+  formatShape,
+  isFloat,
+  type Shape,
+  sameShape,
+} from "../tensor/index.ts";
+import { windowRules } from "./infer-windows.ts";
+import {
+  broadcast,
+  checkAxis,
+  checkIndices,
+  exactly,
+  type Infer,
+  need,
+  operand,
+  refuse,
+  sameType,
+  type TypedShape,
+} from "./operand-checks.ts";
 import type {
   ArithmeticOperator,
   ComparisonOperator,
-  ConvAttributes,
   Operator,
   OperatorAttributes,
-  PoolAttributes,
   UnaryOperator,
-  Window,
 } from "./operators.ts";
 
 /** Element type and shape of the result of an operator; throws an InputError that names it and all operand shapes. */
@@ -23,13 +40,18 @@ export function infer<O extends Operator>(
 const unary: Infer<UnaryOperator> = (operands, _, op) => {
   exactly(1, op, operands);
   const [x] = operands as [TypedShape];
-  need(isFloat(x.dtype) || op === "Neg" || op === "Abs" || op === "Sign", op, operands, () => "expected floats");
+  const takesIntegers = op === "Neg" || op === "Abs" || op === "Sign";
+  need(isFloat(x.dtype) || (takesIntegers && x.dtype !== "bool"), op, operands, () =>
+    takesIntegers ? "expected numbers" : "expected floats",
+  );
   return { dtype: x.dtype, shape: x.shape };
 };
 
 const arithmetic: Infer<ArithmeticOperator> = (operands, _, op) => {
   exactly(2, op, operands);
-  return { dtype: sameType(op, operands), shape: broadcast(op, operands) };
+  const dtype = sameType(op, operands);
+  need(dtype !== "bool", op, operands, () => "expected numbers");
+  return { dtype, shape: broadcast(op, operands) };
 };
 
 const comparison: Infer<ComparisonOperator> = (operands, _, op) => {
@@ -48,6 +70,12 @@ const reduction: Infer<"ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin"> =
   exactly(1, op, operands);
   const { dtype, shape } = operand(operands, 0);
   for (const axis of axes) checkAxis(op, operands, axis, shape.length);
+  need(
+    new Set(axes).size === axes.length,
+    op,
+    operands,
+    () => `expected distinct axes instead of ${formatShape(axes)}`,
+  );
   const kept = shape.flatMap((size, axis) => (axes.includes(axis) ? (keepDims ? [1] : []) : [size]));
   return { dtype, shape: kept };
 };
@@ -55,6 +83,7 @@ const reduction: Infer<"ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin"> =
 const alongAxis: Infer<"Softmax" | "LogSoftmax"> = (operands, { axis }, op) => {
   exactly(1, op, operands);
   const { dtype, shape } = operand(operands, 0);
+  need(isFloat(dtype), op, operands, () => "expected floats");
   checkAxis(op, operands, axis, shape.length);
   return { dtype, shape };
 };
@@ -68,10 +97,17 @@ const matmul: Infer<"MatMul" | "FusedMatMul"> = (operands, attributes, op) => {
   const [rows, inner] = lastTwo(a, transA);
   const [innerB, columns] = lastTwo(b, transB);
   need(inner === innerB, op, operands, () => `expected matching inner sizes, ${inner} is not ${innerB}`);
-  const batch = broadcastShapes(a.slice(0, -2), b.slice(0, -2));
-  need(batch !== null, op, operands, () => "expected leading axes that broadcast together");
-  return { dtype, shape: [...(batch as Shape), rows, columns] };
+  const batch =
+    broadcastShapes(a.slice(0, -2), b.slice(0, -2)) ??
+    refuse(op, operands, "expected leading axes that broadcast together");
+  return { dtype, shape: [...batch, rows, columns] };
 };
+
+/** Whether NumPy's rule repeats `from` into exactly `to`. */
+function broadcastsTo(from: Shape, to: Shape): boolean {
+  const shape = broadcastShapes(from, to);
+  return shape !== null && sameShape(shape, to);
+}
 
 function lastTwo(shape: Shape, transposed: boolean): [number, number] {
   const [rows, columns] = shape.slice(-2) as [number, number];
@@ -83,13 +119,16 @@ const gemm: Infer<"Gemm"> = (operands, attributes, op) => {
   const product = matmul(operands.slice(0, 2), attributes, "FusedMatMul");
   need(product.shape.length === 2, op, operands, () => "expected matrices");
   const bias = operands[2];
-  const fits = !bias || broadcastShapes(bias.shape, product.shape)?.join() === product.shape.join();
+  const fits = !bias || broadcastsTo(bias.shape, product.shape);
   need(fits, op, operands, () => `expected a bias that broadcasts to ${formatShape(product.shape)}`);
   return product;
 };
 
 const rules: { readonly [O in Operator]: Infer<O> } = {
-  Input: (_, { dtype, shape }) => ({ dtype, shape }),
+  Input: (_, { dtype, shape }, op) => {
+    checkShape(shape, op);
+    return { dtype, shape };
+  },
   Constant: (_, { value }) => ({ dtype: value.dtype, shape: value.shape }),
   Neg: unary,
   Abs: unary,
@@ -138,7 +177,7 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
   Surrogate: (operands, _, op) => {
     exactly(2, op, operands);
     const [hard, soft] = operands as [TypedShape, TypedShape];
-    need(hard.shape.join() === soft.shape.join(), op, operands, () => "expected operands of one shape");
+    need(sameShape(hard.shape, soft.shape), op, operands, () => "expected operands of one shape");
     return { dtype: sameType(op, operands), shape: hard.shape };
   },
   ReduceSum: reduction,
@@ -156,6 +195,7 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
   Reshape: (operands, { shape }, op) => {
     exactly(1, op, operands);
     const x = operand(operands, 0);
+    checkShape(shape, op);
     need(
       elementCount(x.shape) === elementCount(shape),
       op,
@@ -175,21 +215,18 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
   Expand: (operands, { shape }, op) => {
     exactly(1, op, operands);
     const x = operand(operands, 0);
-    const result = broadcastShapes(x.shape, shape);
-    need(
-      result !== null && result.join() === shape.join(),
-      op,
-      operands,
-      () => `expected a shape that broadcasts to ${formatShape(shape)}`,
-    );
+    checkShape(shape, op);
+    const fits = broadcastsTo(x.shape, shape);
+    need(fits, op, operands, () => `expected a shape that broadcasts to ${formatShape(shape)}`);
     return { dtype: x.dtype, shape };
   },
   Concat: (operands, { axis }, op) => {
     need(operands.length > 0, op, operands, () => "expected at least one operand");
     const { shape } = operand(operands, 0);
     checkAxis(op, operands, axis, shape.length);
-    const others = (x: TypedShape) => x.shape.filter((_, i) => i !== axis).join();
-    const fits = operands.every((x) => x.shape.length === shape.length && others(x) === others(operand(operands, 0)));
+    const fits = operands.every(
+      (x) => x.shape.length === shape.length && sameShape(x.shape.with(axis, 0), shape.with(axis, 0)),
+    );
     need(fits, op, operands, () => `expected shapes that differ only along axis ${axis}`);
     const total = operands.reduce((sum, x) => sum + (x.shape[axis] as number), 0);
     return { dtype: sameType(op, operands), shape: shape.map((size, i) => (i === axis ? total : size)) };
@@ -199,9 +236,11 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
     const { dtype, shape } = operand(operands, 0);
     const fits = shape.every((size, i) => {
       const [start, end, step] = [starts[i], ends[i], steps[i]] as [number, number, number];
-      return start >= 0 && start <= end && end <= size && step >= 1;
+      return [start, end, step].every(Number.isInteger) && start >= 0 && start <= end && end <= size && step >= 1;
     });
-    need(fits && starts.length === shape.length, op, operands, () => `expected a range inside the tensor`);
+    const isComplete = [starts, ends, steps].every(({ length }) => length === shape.length);
+    const range = () => `${formatShape(starts)} to ${formatShape(ends)} by ${formatShape(steps)}`;
+    need(fits && isComplete, op, operands, () => `expected a range inside the tensor instead of ${range()}`);
     const sliced = shape.map((_, i) => Math.ceil(((ends[i] as number) - (starts[i] as number)) / (steps[i] as number)));
     return { dtype, shape: sliced };
   },
@@ -209,8 +248,8 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
     exactly(1, op, operands);
     const { dtype, shape } = operand(operands, 0);
     const rank = shape.length;
-    const fits = pads.length === 2 * rank && pads.every((pad) => pad >= 0);
-    need(fits, op, operands, () => `expected ${2 * rank} non-negative pads`);
+    const fits = pads.length === 2 * rank && pads.every((pad) => Number.isInteger(pad) && pad >= 0);
+    need(fits, op, operands, () => `expected ${2 * rank} non-negative pads instead of ${formatShape(pads)}`);
     return { dtype, shape: shape.map((size, i) => size + (pads[i] as number) + (pads[i + rank] as number)) };
   },
   Gather: (operands, { axis }, op) => {
@@ -224,23 +263,30 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
     exactly(2, op, operands);
     const [g, indices] = operands as [TypedShape, TypedShape];
     checkIndices(op, operands, indices);
-    const shape = [...g.shape.slice(0, axis), size, ...g.shape.slice(axis + indices.shape.length)];
-    return { dtype: g.dtype, shape };
+    checkAxis(op, operands, axis, g.shape.length - indices.shape.length + 1);
+    const end = axis + indices.shape.length;
+    const fits = sameShape(g.shape.slice(axis, end), indices.shape);
+    need(fits, op, operands, () => `expected the axes of the indices at axis ${axis}`);
+    return { dtype: g.dtype, shape: [...g.shape.slice(0, axis), size, ...g.shape.slice(end)] };
   },
   GatherElements: (operands, { axis }, op) => {
     exactly(2, op, operands);
     const [x, indices] = operands as [TypedShape, TypedShape];
     checkAxis(op, operands, axis, x.shape.length);
     checkIndices(op, operands, indices);
-    need(x.shape.length === indices.shape.length, op, operands, () => "expected operands of one rank");
+    const fits =
+      x.shape.length === indices.shape.length &&
+      indices.shape.every((size, i) => i === axis || size <= (x.shape[i] as number));
+    need(fits, op, operands, () => `expected indices no larger than the tensor, except along axis ${axis}`);
     return { dtype: x.dtype, shape: indices.shape };
   },
   GatherElementsGrad: (operands, { axis, size }, op) => {
     exactly(2, op, operands);
     const [g, indices] = operands as [TypedShape, TypedShape];
     checkIndices(op, operands, indices);
-    need(g.shape.join() === indices.shape.join(), op, operands, () => "expected operands of one shape");
-    return { dtype: g.dtype, shape: g.shape.map((n, i) => (i === axis ? size : n)) };
+    checkAxis(op, operands, axis, g.shape.length);
+    need(sameShape(g.shape, indices.shape), op, operands, () => "expected operands of one shape");
+    return { dtype: g.dtype, shape: g.shape.with(axis, size) };
   },
   MatMul: matmul,
   FusedMatMul: matmul,
@@ -250,8 +296,10 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
     exactly(5, op, operands);
     const dtype = sameType(op, operands);
     const { shape } = operand(operands, 0);
-    const fits = operands.slice(1).every((x) => x.shape.length === 1 && x.shape[0] === shape[1]);
-    need(fits, op, operands, () => `expected scale, bias, mean and variance of ${shape[1]} channels`);
+    need(shape.length >= 2, op, operands, () => "expected [N, C, ...]");
+    const channels = shape.slice(1, 2);
+    const fits = operands.slice(1).every((x) => sameShape(x.shape, channels));
+    need(fits, op, operands, () => `expected scale, bias, mean and variance ${formatShape(channels)}`);
     return { dtype, shape };
   },
   LayerNormalization: (operands, { axis }, op) => {
@@ -269,7 +317,7 @@ function normalization(op: Operator, operands: readonly TypedShape[], axis: numb
   const { shape } = operand(operands, 0);
   checkAxis(op, operands, axis, shape.length);
   const expected = shape.slice(axis);
-  const fits = operands.slice(1).every((x) => x.shape.join() === expected.join());
+  const fits = operands.slice(1).every((x) => sameShape(x.shape, expected));
   need(fits, op, operands, () => `expected parameters ${formatShape(expected)}`);
   return { dtype, shape };
 }

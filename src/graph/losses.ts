@@ -1,4 +1,4 @@
-import { apply, range, scalar, type Value, where } from "./value.ts";
+import { apply, fill, range, scalar, type Value, where } from "./value.ts";
 
 /** 1 where the label equals the class, else 0: integer labels [...] to [..., classes]. */
 export function oneHot(labels: Value, classes: number, dtype: Value["dtype"] = "float32"): Value {
@@ -31,7 +31,7 @@ export function surrogate(hard: Value, soft: Value): Value {
 
 /** The value, without a derivative. */
 export function stopGradient(value: Value): Value {
-  return surrogate(value, value.mul(0));
+  return surrogate(value, fill(0, value.dtype, value.shape));
 }
 
 /** +1 or -1 (+1 at zero), with the straight-through derivative of BinaryNet: 1 where |x| <= 1, else 0. */

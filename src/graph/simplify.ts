@@ -18,7 +18,7 @@ import { constant, type Value } from "./value.ts";
  */
 export function simplify(outputs: readonly Value[]): Value[] {
   const unique = sharing();
-  return rewrite(outputs, (value, operands) => unique(reduceNode(withOperands(value, operands))));
+  return rewrite(outputs, (value, operands) => unique(reduceNode(withOperands(value, operands), unique)));
 }
 
 /** Returns for each value the first one seen that computes the same; operands must already be unique. */
@@ -39,7 +39,14 @@ function sharing(): (value: Value) => Value {
 }
 
 function attributesKey({ attributes }: Value): string {
-  return JSON.stringify(attributes, (_, entry) => (Object.is(entry, -0) ? "-0" : entry));
+  const entries = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(entries, (_, entry) => (typeof entry === "number" ? exactly(entry) : entry));
+}
+
+/** JSON has neither -0 nor NaN nor infinities. */
+function exactly(x: number): number | string {
+  if (Object.is(x, -0)) return "-0";
+  return Number.isFinite(x) ? x : String(x);
 }
 
 /** Constants up to this size are compared by content, larger ones by identity. */
@@ -58,18 +65,18 @@ const broadcasting: ReadonlySet<string> = new Set<Operator>([
   "Where",
 ]);
 
-function reduceNode(value: Value): Value {
+function reduceNode(value: Value, unique: (value: Value) => Value): Value {
   const reduced = broadcasting.has(value.op) ? withoutExpand(value) : value;
   const [x, y] = reduced.operands as readonly [Value, Value];
   switch (reduced.op) {
     case "Surrogate":
       return x;
     case "Reshape":
-      return reshaped(x, reduced.shape) ?? reduced;
+      return reshaped(x, reduced.shape, unique) ?? reduced;
     case "Transpose":
       return transposed(x, (reduced as Value<"Transpose">).attributes.perm) ?? reduced;
     case "Expand":
-      return sameShape(x.shape, reduced.shape) ? x : reduced;
+      return expanded(x, reduced.shape) ?? reduced;
     case "Neg":
       return x.op === "Neg" ? operandOf(x) : reduced;
     case "Mul":
@@ -96,12 +103,18 @@ function isOne(value: Value): boolean {
   return toNumbers((value as Value<"Constant">).attributes.value)[0] === 1;
 }
 
-function reshaped(x: Value, shape: Shape): Value | null {
+function reshaped(x: Value, shape: Shape, unique: (value: Value) => Value): Value | null {
   if (sameShape(x.shape, shape)) return x;
-  if (x.op === "Reshape") return reshaped(operandOf(x), shape) ?? operandOf(x).reshape(shape);
+  if (x.op === "Reshape") return reshaped(operandOf(x), shape, unique) ?? operandOf(x).reshape(shape);
   if (x.op === "Constant") return constant(reshape((x as Value<"Constant">).attributes.value, shape));
-  const isRepeated = x.op === "Expand" && elementCount(operandOf(x).shape) === 1;
-  return isRepeated ? operandOf(x).reshape([]).expand(shape) : null;
+  if (x.op !== "Expand" || elementCount(operandOf(x).shape) !== 1) return null;
+  const element = reshaped(operandOf(x), [], unique) ?? operandOf(x).reshape([]);
+  return unique(element).expand(shape);
+}
+
+function expanded(x: Value, shape: Shape): Value | null {
+  if (sameShape(x.shape, shape)) return x;
+  return x.op === "Expand" ? operandOf(x).expand(shape) : null;
 }
 
 function transposed(x: Value, perm: Shape): Value | null {

@@ -1,6 +1,7 @@
 import { check, InputError } from "../errors.ts";
 import {
   type DType,
+  elementCount,
   formatShape,
   fromNumbers,
   isFloat,
@@ -182,7 +183,7 @@ export class Value<O extends Operator = Operator> {
   }
   /** Flattens the axes from `axis` on into one. */
   flatten(axis = 1): Value {
-    return this.reshape([...this.shape.slice(0, axis), -1]);
+    return this.reshape([...this.shape.slice(0, axis), elementCount(this.shape.slice(axis))]);
   }
   /** The range `start..end` (every `step`-th) of one axis; a negative or missing bound counts from the end. */
   slice(axis: number, start: number, end?: number, step = 1): Value {
@@ -297,7 +298,7 @@ function resolveShape(from: Shape, to: Shape): Shape {
   const hole = to.indexOf(-1);
   if (hole < 0) return to;
   const known = to.reduce((product, size, i) => (i === hole ? product : product * size), 1);
-  const total = from.reduce((product, size) => product * size, 1);
+  const total = elementCount(from);
   check(known > 0 && total % known === 0, () => ({
     code: "bad-operands",
     where: "Reshape",

@@ -19,14 +19,15 @@ export function conv(
   options: WindowOptions & { readonly bias?: Value | undefined; readonly group?: number } = {},
 ): Value {
   const { bias, group = 1 } = options;
-  const window = resolveWindow(x.rank - 2, options);
+  const window = resolveWindow(spatialRank(x), options);
   return apply("Conv", bias ? [x, weights, bias] : [x, weights], { ...window, group });
 }
 
 /** The maximum of each window; strides default to the kernel. */
 export function maxPool(x: Value, kernel: PerAxis, options: WindowOptions = {}): Value {
-  const sizes = perAxis(kernel, x.rank - 2);
-  return apply("MaxPool", [x], { kernel: sizes, ...resolveWindow(x.rank - 2, { strides: sizes, ...options }) });
+  const sizes = perAxis(kernel, spatialRank(x));
+  const window = resolveWindow(spatialRank(x), { strides: sizes, ...options });
+  return apply("MaxPool", [x], { kernel: sizes, ...window });
 }
 
 /** The mean of each window; strides default to the kernel. */
@@ -35,15 +36,20 @@ export function averagePool(
   kernel: PerAxis,
   options: WindowOptions & { readonly countIncludePad?: boolean } = {},
 ): Value {
-  const sizes = perAxis(kernel, x.rank - 2);
+  const sizes = perAxis(kernel, spatialRank(x));
   const { countIncludePad = false } = options;
-  const window = resolveWindow(x.rank - 2, { strides: sizes, ...options });
+  const window = resolveWindow(spatialRank(x), { strides: sizes, ...options });
   return apply("AveragePool", [x], { kernel: sizes, ...window, countIncludePad });
 }
 
 /** The mean over all spatial axes: [N, C]. */
 export function globalAveragePool(x: Value): Value {
   return x.mean(x.shape.map((_, axis) => axis).slice(2));
+}
+
+/** Zero also for what is no image at all, which the operators refuse. */
+function spatialRank(x: Value): number {
+  return Math.max(0, x.rank - 2);
 }
 
 function resolveWindow(rank: number, { strides = 1, pads = 0, dilations = 1 }: WindowOptions): Window {

@@ -25,5 +25,6 @@ export {
 export type { ImageOptions } from "./options.ts";
 export { networkFrom, networkNames } from "./registry.ts";
 export { resnet18, resnet20, resnet50 } from "./resnet.ts";
+export { describedNetwork, descriptionKey, encodeModelFile, type Model, readParameters } from "./saved-network.ts";
 export { type VggOptions, vgg16 } from "./vgg.ts";
 export { type VitOptions, vit } from "./vit.ts";

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { closestName } from "../closest-name.ts";
 import {
   cifar10Dataset,
   type Dataset,
@@ -9,7 +10,6 @@ import {
   teacherStudent,
 } from "../data/index.ts";
 import { InputError } from "../errors.ts";
-import { closestName } from "./closest-name.ts";
 import { type DatasetOptions, locateFiles } from "./dataset-files.ts";
 import { cifar10Source, type DatasetSource, fashionMnistSource, mnistSource } from "./dataset-sources.ts";
 

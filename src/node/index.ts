@@ -1,8 +1,12 @@
 export { type WriteOptions, writeFileAtomically } from "./atomic-file.ts";
 export { cacheFolder } from "./cache-folder.ts";
-export { closestName } from "./closest-name.ts";
 export type { DatasetOptions } from "./dataset-files.ts";
 export { type DatasetName, datasetNames, type LoadedDataset, loadDataset } from "./datasets.ts";
 export { type DownloadOptions, type DownloadProgress, download } from "./download.ts";
 export { fileSource } from "./file-source.ts";
+export { makeFolder } from "./folder.ts";
 export { lockFolder } from "./lock-folder.ts";
+export { openModel } from "./model-file.ts";
+export { type NativeEngineOptions, nativeEngine } from "./native-engine.ts";
+export { formatSeconds, type ProgressBar, type ProgressReport, progressBar } from "./progress-bar.ts";
+export { runTraining, type TrainingRun } from "./training-run.ts";

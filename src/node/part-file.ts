@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readdir, rename } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { isRunning } from "./is-running.ts";
 
 /**
  * A name beside `destination` for a download in progress that no other process uses. Bytes left there by a download that
@@ -39,12 +40,4 @@ function isOrphan(name: string, stem: string): boolean {
   if (!name.startsWith(prefix)) return false;
   const owner = /^(\d+)-[0-9a-f]{8}\.part$/.exec(name.slice(prefix.length));
   return owner !== null && !isRunning(Number(owner[1]));
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

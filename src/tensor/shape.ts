@@ -1,4 +1,4 @@
-import { check, InputError } from "../errors.ts";
+import { check } from "../errors.ts";
 
 /** Sizes of the axes, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
@@ -47,7 +47,7 @@ export function broadcastShapes(...shapes: Shape[]): Shape | null {
 /** Turns a possibly negative axis into 0..rank-1. */
 export function normalizeAxis(axis: number, rank: number, where: string): number {
   const normal = axis < 0 ? axis + rank : axis;
-  check(Number.isInteger(axis) && normal >= 0 && normal < Math.max(rank, 1), () => ({
+  check(Number.isInteger(axis) && normal >= 0 && normal < rank, () => ({
     code: "axis-out-of-range",
     where,
     message: `axis ${axis} is outside a tensor of ${rank} axes`,
@@ -57,11 +57,17 @@ export function normalizeAxis(axis: number, rank: number, where: string): number
 
 /** Throws unless every size is a non-negative safe integer and so is their product. */
 export function checkShape(shape: Shape, where: string): void {
-  const valid = shape.every((size) => Number.isSafeInteger(size) && size >= 0);
-  if (valid && Number.isSafeInteger(elementCount(shape))) return;
-  throw new InputError({
+  check(
+    shape.every((size) => Number.isSafeInteger(size) && size >= 0),
+    () => ({
+      code: "bad-shape",
+      where,
+      message: `expected a shape of non-negative whole numbers, got ${formatShape(shape)}`,
+    }),
+  );
+  check(Number.isSafeInteger(elementCount(shape)), () => ({
     code: "bad-shape",
     where,
-    message: `expected a shape of non-negative whole numbers, got ${formatShape(shape)}`,
-  });
+    message: `expected a shape of non-negative whole numbers, fewer than 2^53 elements in all, got ${formatShape(shape)}`,
+  }));
 }

@@ -5,5 +5,6 @@ export { stackMembers, unstackMembers } from "./members.ts";
 export type { Optimizer } from "./optimizers.ts";
 export { learningRateAt, type Schedule } from "./schedules.ts";
 export { type EpochRecord, initialState, type TrainingState } from "./state.ts";
+export { encodeState, type RunSettings, readState } from "./state-file.ts";
 export { type StepOptions, trainingStep } from "./step.ts";
 export { memberParameters, type Progress, type TrainOptions, train } from "./train.ts";

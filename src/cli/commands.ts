@@ -1,0 +1,19 @@
+import type { Command } from "./command.ts";
+
+interface CommandEntry {
+  readonly summary: string;
+  /** Loaded on demand, so that help and errors do not wait for the engine. */
+  load(): Promise<{ readonly command: Command }>;
+}
+
+/** Every command, in the order of the help. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  tour: {
+    summary: "train two small networks and look at the loss between them",
+    load: () => import("./tour.ts"),
+  },
+  train: { summary: "train one network, or many at once", load: () => import("./train.ts") },
+  evaluate: { summary: "loss and error of a network on a data set", load: () => import("./evaluate.ts") },
+  info: { summary: "what is in a checkpoint or an ONNX file", load: () => import("./info.ts") },
+  data: { summary: "fetch, verify and describe a data set", load: () => import("./data.ts") },
+};

@@ -1,0 +1,18 @@
+import type { Dataset } from "../data/index.ts";
+import type { Model } from "../nets/index.ts";
+import { openModel } from "../node/index.ts";
+import type { Call, OptionSpec } from "./command.ts";
+import { networkFor, networkOptions } from "./network-options.ts";
+import { textOf } from "./values.ts";
+
+/** Options that say which network a file of weights is for. */
+export const modelOptions: Readonly<Record<string, OptionSpec>> = {
+  net: { value: "NAME", help: "the built-in network that the weights are for, where the file does not say" },
+  ...networkOptions,
+};
+
+/** The network and weights in a file. */
+export async function modelOf(path: string, call: Call, dataset: Dataset): Promise<Model> {
+  const name = textOf(call, "net");
+  return openModel(path, name === undefined ? null : networkFor(name, call, dataset));
+}

@@ -1,0 +1,36 @@
+import type { Dataset } from "../data/index.ts";
+import { type Network, networkFrom } from "../nets/index.ts";
+import { outputsFor } from "../train/index.ts";
+import type { Call, OptionSpec } from "./command.ts";
+import { numberOf, numbersOf, textOf } from "./values.ts";
+
+/** Options that shape a built-in network. */
+export const networkOptions: Readonly<Record<string, OptionSpec>> = {
+  widths: { value: "N,N", help: "mlp: sizes of the hidden layers (512,512)" },
+  activation: { value: "NAME", help: "mlp: relu, tanh, sigmoid, softplus, gelu, ... (relu)" },
+  initializer: { value: "NAME", help: "mlp, lenet: he, glorot or lecun" },
+  "no-bias": { help: "mlp, lenet: layers without biases" },
+  patch: { value: "N", help: "vit: side of a patch in pixels" },
+  width: { value: "N", help: "vit: size of the residual stream" },
+  depth: { value: "N", help: "vit: number of blocks" },
+  heads: { value: "N", help: "vit: number of attention heads" },
+};
+
+/** The built-in network of this name, shaped by the options and by the data set. */
+export function networkFor(name: string, call: Call, { sampleShape, ...dataset }: Dataset): Network {
+  const count = { least: 1, whole: true };
+  const isMlp = name === "mlp";
+  const options = {
+    widths: numbersOf(call, "widths", count) ?? (isMlp ? [512, 512] : undefined),
+    activation: textOf(call, "activation"),
+    initializer: textOf(call, "initializer"),
+    bias: call.options["no-bias"] ? false : undefined,
+    patch: numberOf(call, "patch", count),
+    width: numberOf(call, "width", count),
+    depth: numberOf(call, "depth", count),
+    heads: numberOf(call, "heads", count),
+  };
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const outputs = outputsFor({ sampleShape, ...dataset });
+  return networkFrom({ net: name, input: sampleShape, outputs, ...Object.fromEntries(given) });
+}

@@ -1,0 +1,88 @@
+import { type Checkpoint, encodeSafetensors, type NamedTensors } from "../checkpoint/index.ts";
+import { check, InputError } from "../errors.ts";
+import { convert, formatShape, sameShape, type Tensor } from "../tensor/index.ts";
+import type { Network, NetworkDescription, Parameters } from "./network.ts";
+import { networkFrom } from "./registry.ts";
+
+/** The key of a checkpoint's metadata under which the network's description stands, as JSON. */
+export const descriptionKey = "orbifold.network";
+
+/** A network together with its weights. */
+export interface Model {
+  readonly network: Network;
+  readonly parameters: Parameters;
+}
+
+/** A checkpoint that explains itself: the tensors and, in its metadata, the network they are for. */
+export function encodeModelFile(
+  network: Network,
+  tensors: NamedTensors,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer>[] {
+  return encodeSafetensors(tensors, { ...metadata, [descriptionKey]: JSON.stringify(network.description) });
+}
+
+/** The network that a checkpoint says it is for; null where it says nothing. */
+export function describedNetwork({ metadata }: Checkpoint, where: string): Network | null {
+  const text = metadata[descriptionKey];
+  return text === undefined ? null : networkFrom(parseDescription(text, where));
+}
+
+function parseDescription(text: string, where: string): NetworkDescription {
+  try {
+    const description: unknown = JSON.parse(text);
+    if (typeof (description as NetworkDescription | null)?.net === "string") return description as NetworkDescription;
+  } catch {
+    // Reported below, together with JSON of another form.
+  }
+  throw new InputError({
+    code: "bad-metadata",
+    where,
+    message: `expected a network's description under "${descriptionKey}", got ${JSON.stringify(text.slice(0, 60))}`,
+    remedy: "name the network with --net",
+  });
+}
+
+/** The weights of a network from a checkpoint; half precision becomes float32. */
+export async function readParameters(network: Network, checkpoint: Checkpoint, where: string): Promise<Parameters> {
+  checkNames(network, checkpoint, where);
+  const tensors: Record<string, Tensor> = {};
+  for (const { name, shape } of network.parameters) {
+    const tensor = widened(await checkpoint.read(name));
+    check(sameShape(tensor.shape, shape), () => ({
+      code: "bad-parameters",
+      where: `${where}, tensor "${name}"`,
+      message: `expected ${formatShape(shape)} for ${network.description.net}, got ${formatShape(tensor.shape)}`,
+      remedy: "name the network that the weights are for",
+    }));
+    tensors[name] = tensor;
+  }
+  return inOneType(tensors);
+}
+
+function checkNames(network: Network, { entries }: Checkpoint, where: string): void {
+  const missing = network.parameters.filter(({ name }) => !entries.has(name)).map(({ name }) => name);
+  const known = new Set(network.parameters.map(({ name }) => name));
+  const extra = [...entries.keys()].filter((name) => !known.has(name));
+  check(missing.length === 0, () => ({
+    code: "bad-parameters",
+    where,
+    message: `expected ${known.size} tensors of ${network.description.net}, got none named ${sample(missing)}${extra.length > 0 ? ` but ${sample(extra)}` : ""}`,
+    remedy: "name the network that the weights are for",
+  }));
+}
+
+function sample(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => `"${name}"`);
+  return `${shown.join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`;
+}
+
+function widened(tensor: Tensor): Tensor {
+  return tensor.dtype === "float64" ? tensor : convert(tensor, "float32");
+}
+
+function inOneType(tensors: Readonly<Record<string, Tensor>>): Parameters {
+  const hasDouble = Object.values(tensors).some(({ dtype }) => dtype === "float64");
+  if (!hasDouble) return tensors;
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, convert(tensor, "float64")]));
+}
