@@ -77,6 +77,7 @@ export const operatorCases: readonly OperatorCase[] = [
   unary("tanh", (x) => x.tanh()),
   unary("erf", (x) => x.mul(2.5).erf(), real(4, 40)),
   unary("softplus", (x) => x.mul(9).softplus()),
+  unary("hard sigmoid", (x) => apply("HardSigmoid", [x], { alpha: 1.5, beta: 0.5 })),
   unary("gelu", (x) => x.gelu()),
   unary("gelu by tanh", (x) => x.gelu("tanh")),
   unary("silu", (x) => x.silu()),
@@ -97,6 +98,7 @@ export const operatorCases: readonly OperatorCase[] = [
   two("where", real(3, 4), real(4), (a, b) => where(a.less(b), a.mul(2), b.square())),
   unary("sum of all", (x) => x.sum()),
   unary("sum along an axis", (x) => x.square().sum(1), real(2, 3, 4)),
+  unary("sum of scaled rows", (x) => x.mul(0.3).sum(0), real(4, 3)),
   unary("mean, axes kept", (x) => x.square().mean([0, 2], { keepDims: true }), real(2, 3, 4)),
   unary("max along an axis", (x) => x.max(1), real(3, 5)),
   unary("min along axes", (x) => x.min([0, 2]), real(2, 3, 4)),
@@ -158,6 +160,7 @@ export const operatorCases: readonly OperatorCase[] = [
   ),
   two("rms norm", real(3, 6), real(6), (x, scale) => apply("RMSNormalization", [x, scale], { axis: 1, epsilon: 1e-6 })),
   two("cross-entropy", real(6, 4), index(4, 6), (x, labels) => crossEntropy(x.mul(3), labels)),
+  two("cross-entropy of probabilities", real(6, 4), { shape: [6, 4], low: 0, high: 1 }, crossEntropy),
   two("mean squared error", real(6, 2), real(6, 2), meanSquaredError),
   two("binary cross-entropy", real(6), { shape: [6], low: 0, high: 1 }, (x, y) => binaryCrossEntropy(x.mul(5), y)),
   {
@@ -166,7 +169,7 @@ export const operatorCases: readonly OperatorCase[] = [
     build: (q, k, v) =>
       (q as Value)
         .matmul((k as Value).transpose([0, 1, 3, 2]))
-        .mul(0.5)
+        .mul(0.3)
         .softmax()
         .matmul(v as Value),
   },

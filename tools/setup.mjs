@@ -14,7 +14,9 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
   process.stderr.write("orbifold: installing dependencies (once)\n");
   const npm = process.env.npm_execpath;
   const [command, ...prefix] = npm ? [process.execPath, npm] : ["npm"];
+  // Not `npm ci`: it refuses a lock file in which the optional package of some other platform is missing.
   // npm's own output goes to stderr, so that a script's stdout stays its own.
-  execFileSync(command, [...prefix, "ci", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2] });
+  const install = [...prefix, "install", "--no-save", "--loglevel=error"];
+  execFileSync(command, install, { cwd: root, stdio: ["ignore", 2, 2] });
   writeFileSync(stamp, lock);
 }

@@ -1,19 +1,22 @@
 import { digitsDataset } from "../data/index.ts";
 import type { Engine } from "../engine/index.ts";
+import { lineChart } from "../figures/index.ts";
 import { mlp, type Network, type Parameters } from "../nets/index.ts";
-import { progressBar } from "../node/index.ts";
+import { progressBar, writeFileAtomically } from "../node/index.ts";
 import { rngKey, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
 import { type Evaluation, evaluate, memberParameters, train } from "../train/index.ts";
 import { chart } from "./chart.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
 import { formatLoss, formatPercent } from "./format.ts";
-import { numberOf } from "./values.ts";
+import { numberOf, textOf } from "./values.ts";
 
 export const command: Command = {
   summary: "train two small networks and look at the loss between them",
   usage: "[options]",
   options: {
+    out: { short: "o", value: "FILE", help: "write the chart as an SVG figure" },
+    force: { help: "replace the file if it is there" },
     seed: { value: "N", help: "seed of the first network; the second has the next one (0)" },
     ...engineOptions,
   },
@@ -34,11 +37,13 @@ async function run(call: Call): Promise<Outcome> {
   const ends = await evaluate(network, [a, b], dataset, { engine });
   const trained = performance.now();
   const line = await lossAlongLine(network, dataset, engine, a, b);
+  const figure = textOf(call, "out");
+  if (figure !== undefined) await writeFigure(figure, line, call);
   const seconds = { train: (trained - start) / 1000, line: (performance.now() - trained) / 1000 };
   const models = ends.map(({ loss, error }, i) => ({ seed: seed + i, testLoss: loss, testError: error }));
   return {
     json: {
-      report: null,
+      report: figure ?? null,
       steps: [
         { name: "train", network: network.description, data: dataset.name, epochs, models, seconds: seconds.train },
         { name: "line", points: line, seconds: seconds.line },
@@ -69,6 +74,16 @@ async function trainPair(
     if (next.done) return [...memberParameters(network, next.value)] as [Parameters, Parameters];
     bar.update({ label: "training", done: next.value.step, total: next.value.steps, unit: "step" });
   }
+}
+
+async function writeFigure(path: string, line: readonly LinePoint[], call: Call): Promise<void> {
+  const figure = lineChart({
+    title: "Test loss between two networks trained on digits",
+    x: "position on the straight line between their weights",
+    y: "cross-entropy in nats",
+    series: [{ name: "loss", points: line.map(({ t, loss }) => [t, loss]) }],
+  });
+  await writeFileAtomically(path, [new TextEncoder().encode(figure)], { force: call.options.force === true });
 }
 
 interface LinePoint {

@@ -1,35 +1,60 @@
 import type * as Ort from "onnxruntime-common";
 import { InputError } from "../errors.ts";
-import { inputsOf, type Value } from "../graph/index.ts";
+import { inputsOf, topologicalOrder, type Value } from "../graph/index.ts";
 import { encodeModel, graphToModel } from "../onnx/index.ts";
 import { type Tensor, zeros } from "../tensor/index.ts";
 import type { Engine, Program, Tensors } from "./engine.ts";
 import { checkFeeds, checkTensor } from "./feeds.ts";
+import { assignProviders, type Provider } from "./providers.ts";
 
 /** The part of `onnxruntime-node` and `onnxruntime-web` that an engine needs. */
-export type OrtModule = Pick<typeof Ort, "InferenceSession" | "Tensor">;
-
-export interface OrtEngineOptions {
-  readonly name: string;
-  readonly sessionOptions: Ort.InferenceSession.SessionOptions;
+export interface OrtModule extends Pick<typeof Ort, "Tensor"> {
+  readonly InferenceSession: {
+    create(model: Uint8Array, options: Ort.InferenceSession.SessionOptions): Promise<OrtSession>;
+  };
 }
 
-/** An engine over an ONNX Runtime. Graphs of equal content share one session. */
-export function ortEngine(ort: OrtModule, { name, sessionOptions }: OrtEngineOptions): Engine {
-  const sessions = sessionCache((bytes) => ort.InferenceSession.create(bytes, sessionOptions));
+/** The part of an inference session that a program needs. */
+export interface OrtSession {
+  readonly inputNames: readonly string[];
+  run(feeds: OrtTensors, fetches: OrtTensors | readonly string[]): Promise<OrtTensors>;
+  release(): Promise<void>;
+}
+
+type OrtTensors = Readonly<Record<string, Ort.Tensor>>;
+
+export interface OrtEngineOptions {
+  readonly provider: Provider;
+  readonly sessionOptions: Omit<Ort.InferenceSession.SessionOptions, "executionProviders">;
+  /** Whether `run` fills the outputs it is handed; the browser's leaves its results in WebAssembly memory. */
+  readonly writesInPlace: boolean;
+}
+
+/** An engine over an ONNX Runtime, named by its provider. Graphs of equal content share one session. */
+export function ortEngine(ort: OrtModule, { provider, sessionOptions, writesInPlace }: OrtEngineOptions): Engine {
+  const sessions = sessionCache((bytes, options) =>
+    ort.InferenceSession.create(bytes, { ...sessionOptions, ...options }),
+  );
   const toOrt = tensorAdapter(ort);
   return {
-    name,
+    name: provider,
     async compile(outputs) {
       const named = Object.fromEntries(Object.entries(outputs).map(([key, value]) => [outputName(key), value]));
-      const bytes = encodeModel(graphToModel(named, { runtime: true }));
-      const { session, release } = await sessions.acquire(bytes).catch((cause: unknown) => {
-        throw new Error(`internal: ${name} engine refused a graph: ${(cause as Error).message}`, { cause });
+      const { model, executionProviders } = assignProviders(graphToModel(named, { runtime: true }), provider);
+      const options = { executionProviders, ...optimizationFor(outputs) };
+      const { session, release } = await sessions.acquire(encodeModel(model), options).catch((cause: unknown) => {
+        throw new Error(`internal: ${provider} engine refused a graph: ${(cause as Error).message}`, { cause });
       });
-      return program(session, release, outputs, toOrt);
+      return program(session, outputs, { release, toOrt, writesInPlace });
     },
     [Symbol.asyncDispose]: () => sessions.clear(),
   };
+}
+
+/** Extended optimizations keep factors between products as float32 attributes, also where the products are float64. */
+function optimizationFor(outputs: Readonly<Record<string, Value>>): SessionOptions {
+  const hasFloat64 = topologicalOrder(Object.values(outputs)).some(({ dtype }) => dtype === "float64");
+  return hasFloat64 ? { graphOptimizationLevel: "basic" } : {};
 }
 
 /** Apart from every input's name: in ONNX a graph cannot take and give a tensor under one name. */
@@ -37,11 +62,16 @@ function outputName(name: string): string {
   return `=${name}`;
 }
 
+interface ProgramOptions {
+  readonly release: () => Promise<void>;
+  readonly toOrt: (value: Tensor) => Ort.Tensor;
+  readonly writesInPlace: boolean;
+}
+
 function program(
-  session: Ort.InferenceSession,
-  release: () => Promise<void>,
+  session: OrtSession,
   outputs: Readonly<Record<string, Value>>,
-  toOrt: (value: Tensor) => Ort.Tensor,
+  { release, toOrt, writesInPlace }: ProgramOptions,
 ): Program {
   const names = Object.keys(outputs);
   const inputs = inputsOf(Object.values(outputs));
@@ -54,8 +84,8 @@ function program(
       for (const key of names) results[key] = target(key, outputs[key] as Value, into[key]);
       const fetches: Record<string, Ort.Tensor> = {};
       for (const key of names) fetches[outputName(key)] = toOrt(results[key] as Tensor);
-      const returned = await session.run(mapTensors(fed, feeds, toOrt), fetches);
-      copyOut(returned, fetches);
+      const fetched = await session.run(mapTensors(fed, feeds, toOrt), writesInPlace ? fetches : Object.keys(fetches));
+      if (!writesInPlace) copyOut(fetched, fetches);
       return results;
     },
     [Symbol.asyncDispose]: release,
@@ -74,14 +104,14 @@ function mapTensors(names: readonly string[], tensors: Tensors, toOrt: (value: T
   return mapped;
 }
 
-/** Native sessions write in place; those in a browser hand back memory of their own. */
-function copyOut(returned: Ort.InferenceSession.ReturnType, fetches: Readonly<Record<string, Ort.Tensor>>): void {
-  for (const [name, fetch] of Object.entries(fetches)) {
-    const [from, to] = [(returned[name] as Ort.Tensor).data, fetch.data];
-    if (from !== to && (from as Float32Array).buffer !== (to as Float32Array).buffer) {
-      (to as Float32Array).set(from as Float32Array);
-    }
-  }
+/** Copies bytes, because half precision may come back as a Float16Array. */
+function copyOut(from: OrtTensors, to: OrtTensors): void {
+  for (const [name, target] of Object.entries(to)) bytesOf(target).set(bytesOf(from[name] as Ort.Tensor));
+}
+
+function bytesOf({ data }: Ort.Tensor): Uint8Array {
+  const { buffer, byteOffset, byteLength } = data as Uint8Array;
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Wraps tensors without copying; the wrapper of a tensor is made once and lives as long as the tensor. */
@@ -105,26 +135,20 @@ function wrap(ort: OrtModule, { dtype, shape, data }: Tensor): Ort.Tensor {
       remedy: "convert the tensor to float32",
     });
   }
-  return new ort.Tensor(dtype, dtype === "float16" ? asFloat16(data as Uint16Array) : data, shape) as Ort.Tensor;
-}
-
-/** ONNX Runtime wants a Float16Array wherever the platform has one. */
-function asFloat16(bits: Uint16Array): Uint16Array {
-  const Float16 = (globalThis as Record<string, unknown>)["Float16Array"] as
-    | (new (
-        ...args: unknown[]
-      ) => Uint16Array)
-    | undefined;
-  return Float16 ? new Float16(bits.buffer, bits.byteOffset, bits.length) : bits;
+  // Its constructor wraps half precision in a Float16Array, which the native library takes for an empty one.
+  if (dtype === "float16") return Object.assign(new ort.Tensor("uint16", data as Uint16Array, shape), { type: dtype });
+  return new ort.Tensor(dtype, data, shape) as Ort.Tensor;
 }
 
 interface CachedSession {
-  readonly session: Promise<Ort.InferenceSession>;
+  readonly session: Promise<OrtSession>;
   users: number;
 }
 
+type SessionOptions = Ort.InferenceSession.SessionOptions;
+
 /** Sessions by the content of their model, each released with its last user. */
-function sessionCache(create: (bytes: Uint8Array) => Promise<Ort.InferenceSession>) {
+function sessionCache(create: (bytes: Uint8Array, options: SessionOptions) => Promise<OrtSession>) {
   const cached = new Map<string, CachedSession>();
   const drop = async (key: string, entry: CachedSession) => {
     entry.users--;
@@ -133,9 +157,9 @@ function sessionCache(create: (bytes: Uint8Array) => Promise<Ort.InferenceSessio
     await (await entry.session).release();
   };
   return {
-    async acquire(bytes: Uint8Array<ArrayBuffer>) {
+    async acquire(bytes: Uint8Array<ArrayBuffer>, options: SessionOptions) {
       const key = await contentKey(bytes);
-      const entry = cached.get(key) ?? { session: create(bytes), users: 0 };
+      const entry = cached.get(key) ?? { session: create(bytes, options), users: 0 };
       entry.users++;
       cached.set(key, entry);
       entry.session.catch(() => cached.delete(key));

@@ -12,6 +12,8 @@ export const expansions = {
     const inner = z.add(z.mul(z).mul(z).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
     return z.mul(inner.tanh().add(1)).mul(0.5);
   },
+  HardSigmoid: ({ operands: [x], attributes: { alpha, beta } }) =>
+    (x as Value).mul(alpha).add(beta).maximum(0).minimum(1),
   BatchNormalization: ({ operands, attributes }) => {
     const [x, scale, bias, mean, variance] = operands as [Value, Value, Value, Value, Value];
     const perChannel = (value: Value) => value.reshape([-1, ...x.shape.slice(2).map(() => 1)]);

@@ -33,7 +33,7 @@ function pullThrough(
   cotangents: readonly Value[],
   wrt: readonly Value[],
 ): Value[] {
-  const active = dependents(order, new Set(wrt));
+  const active = dependents(order, wrt);
   const gradients = new Map<Value, Value>();
   const accumulate = (value: Value, g: Value) => {
     const sum = gradients.get(value);
@@ -50,12 +50,11 @@ function pullThrough(
   return wrt.map((value) => gradients.get(value) ?? fill(0, value.dtype, value.shape));
 }
 
-/** The floating-point values that vary with `sources`. */
-function dependents(order: readonly Value[], sources: ReadonlySet<Value>): Set<Value> {
-  const active = new Set<Value>();
+/** The floating-point values among `sources` and those in `order` that vary with them. */
+function dependents(order: readonly Value[], sources: readonly Value[]): Set<Value> {
+  const active = new Set(sources.filter(({ dtype }) => isFloat(dtype)));
   for (const value of order) {
-    const varies = sources.has(value) || value.operands.some((operand) => active.has(operand));
-    if (varies && isFloat(value.dtype)) active.add(value);
+    if (isFloat(value.dtype) && value.operands.some((operand) => active.has(operand))) active.add(value);
   }
   return active;
 }
@@ -65,7 +64,9 @@ function pullBack(value: Value, g: Value): [Value, Value | null | undefined][] {
   if (value.op in expansions) {
     const leaves = new Set(value.operands);
     const expanded = [expand(value)];
-    const gradients = pullThrough(topologicalOrder(expanded, leaves), expanded, [g], [...leaves]);
+    // Operands may depend on one another; how is not this value's concern.
+    const order = topologicalOrder(expanded, leaves).filter((inner) => !leaves.has(inner));
+    const gradients = pullThrough(order, expanded, [g], [...leaves]);
     return [...leaves].map((operand, i) => [operand, gradients[i]]);
   }
   const rule = gradientRules[value.op as Elementary] as GradientRule<Operator>;

@@ -145,6 +145,7 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
   Tanh: unary,
   Erf: unary,
   Softplus: unary,
+  HardSigmoid: unary,
   Gelu: unary,
   Not: (operands, _, op) => {
     exactly(1, op, operands);

@@ -1,3 +1,4 @@
+import { elementCount, isFloat } from "../tensor/index.ts";
 import { apply, fill, range, scalar, type Value, where } from "./value.ts";
 
 /** 1 where the label equals the class, else 0: integer labels [...] to [..., classes]. */
@@ -8,10 +9,19 @@ export function oneHot(labels: Value, classes: number, dtype: Value["dtype"] = "
     .cast(dtype);
 }
 
-/** Mean negative log-likelihood of integer labels [...] under logits [..., classes]. */
-export function crossEntropy(logits: Value, labels: Value): Value {
-  const hot = oneHot(labels, logits.shape.at(-1) as number, logits.dtype);
-  return logits.logSoftmax().mul(hot).sum(-1).mean().neg();
+/**
+ * Mean negative log-likelihood under logits [..., classes] of integer labels [...], or of probabilities in the shape of
+ * the logits.
+ */
+export function crossEntropy(logits: Value, targets: Value): Value {
+  const classes = logits.shape.at(-1) as number;
+  const weights = isFloat(targets.dtype) ? targets : oneHot(targets, classes, logits.dtype);
+  // Summed over everything at once: the gradient is then one number times the weights.
+  return logits
+    .logSoftmax()
+    .mul(weights)
+    .sum()
+    .mul(-classes / elementCount(logits.shape));
 }
 
 /** Mean of the squared differences over all elements, without a factor 1/2. */

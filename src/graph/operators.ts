@@ -52,6 +52,8 @@ export interface OperatorAttributes {
   Tanh: None;
   Erf: None;
   Softplus: None;
+  /** `alpha x + beta`, kept between 0 and 1. */
+  HardSigmoid: { readonly alpha: number; readonly beta: number };
   Gelu: { readonly approximate: "none" | "tanh" };
   Not: None;
   Cast: { readonly to: DType };
@@ -137,6 +139,7 @@ export const unaryOperators = [
   "Tanh",
   "Erf",
   "Softplus",
+  "HardSigmoid",
   "Gelu",
 ] as const satisfies readonly Operator[];
 export type UnaryOperator = (typeof unaryOperators)[number];

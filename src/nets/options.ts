@@ -74,5 +74,5 @@ function refuseUnless(condition: boolean, net: string, name: string, expected: s
 
 function show(value: unknown): string {
   if (Array.isArray(value)) return formatShape(value);
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return typeof value === "object" || typeof value === "string" ? JSON.stringify(value) : String(value);
 }

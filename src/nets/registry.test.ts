@@ -70,7 +70,8 @@ function onnxBytes(network: Network): Uint8Array {
   const x = input("x", network.inputKind === "tokens" ? "int64" : "float32", [2, ...network.inputShape]);
   const values = network.parameters.map(({ name, shape }) => [name, input(name, "float32", shape)] as const);
   const { output, updates } = network.apply(x, Object.fromEntries(values), { training: true });
-  return encodeModel(graphToModel({ output, ...updates }));
+  const next = Object.entries(updates).map(([name, value]) => [`next ${name}`, value]);
+  return encodeModel(graphToModel({ output, ...Object.fromEntries(next) }));
 }
 
 describe("networkFrom", () => {
@@ -95,18 +96,18 @@ describe("networkFrom", () => {
 
   const mlp = { net: "mlp", input: [4], widths: [3], outputs: 2 };
   it.each([
-    [{ net: "resnet34" }, "net: expected one of mlp, lenet, vgg16, vgg16-bn, resnet18, .*, got resnet34"],
-    [{ net: "toString" }, "net: expected one of .*, got toString"],
+    [{ net: "resnet34" }, 'net: expected one of mlp, lenet, vgg16, vgg16-bn, resnet18, .*, got "resnet34"'],
+    [{ net: "toString" }, 'net: expected one of .*, got "toString"'],
     [{ ...mlp, widths: [3, 0] }, "mlp widths: expected a list of whole numbers from 1, got \\[3, 0\\]"],
     [{ ...mlp, widths: [-3] }, "mlp widths: expected a list of whole numbers from 1, got \\[-3\\]"],
     [{ ...mlp, widths: [2.5] }, "mlp widths: expected a list of whole numbers from 1, got \\[2.5\\]"],
-    [{ ...mlp, widths: "512" }, "mlp widths: expected a list of whole numbers from 1, got 512"],
+    [{ ...mlp, widths: "512" }, 'mlp widths: expected a list of whole numbers from 1, got "512"'],
     [{ net: "mlp", widths: [3], outputs: 2 }, "mlp input: expected a list of whole numbers from 1, got undefined"],
     [{ ...mlp, outputs: 0 }, "mlp outputs: expected a whole number from 1 to 2147483647, got 0"],
-    [{ ...mlp, activation: "swish" }, "mlp activation: expected one of relu, .*, g, got swish"],
-    [{ ...mlp, initializer: "xavier" }, "mlp initializer: expected one of he, glorot, lecun, pytorch, got xavier"],
-    [{ ...mlp, bias: "no" }, "mlp bias: expected true or false, got no"],
-    [{ ...mlp, width: 3 }, "mlp: expected options among input, widths, .*, got width"],
+    [{ ...mlp, activation: "swish" }, 'mlp activation: expected one of relu, .*, g, got "swish"'],
+    [{ ...mlp, initializer: "xavier" }, 'mlp initializer: expected one of he, glorot, lecun, pytorch, got "xavier"'],
+    [{ ...mlp, bias: "no" }, 'mlp bias: expected true or false, got "no"'],
+    [{ ...mlp, width: 3 }, 'mlp: expected options among input, widths, .*, got "width"'],
     [{ net: "lenet", input: [1, 8, 8] }, "lenet: expected images of at least 16x16, got 8x8; enlarge the images or .*"],
     [{ net: "lenet", input: [64] }, "lenet input: expected \\[channels, height, width\\], got \\[64\\]"],
     [{ net: "vgg16-bn", input: [1, 28, 28] }, "vgg16-bn: expected images of at least 32x32, got 28x28; .*"],

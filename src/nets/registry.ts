@@ -33,7 +33,7 @@ export function networkFrom(description: NetworkDescription): Network {
   check(networkNames.includes(net), () => ({
     code: "unknown-net",
     where: "net",
-    message: `expected one of ${networkNames.join(", ")}, got ${net}`,
+    message: `expected one of ${networkNames.join(", ")}, got ${JSON.stringify(net)}`,
   }));
   const build = builders[net] as (options: AnyOptions) => Network;
   // Each builder checks every option that it reads.
@@ -49,6 +49,6 @@ function checkOptions(given: NetworkDescription, complete: NetworkDescription): 
   check(stranger === undefined, () => ({
     code: "unknown-option",
     where: given.net,
-    message: `expected options among ${known.join(", ")}, got ${stranger}`,
+    message: `expected options among ${known.join(", ")}, got ${JSON.stringify(stranger)}`,
   }));
 }

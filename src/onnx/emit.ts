@@ -10,8 +10,6 @@ export interface Sink {
   nameOf(value: Value): string;
   /** A name that nothing has yet. */
   fresh(): string;
-  /** Stores a constant and returns its name. */
-  constant(value: Tensor): string;
 }
 
 /** Writes the ONNX nodes that compute one value. */
@@ -43,13 +41,19 @@ function push(
   sink.nodes.push({ opType, input, output, attribute: attributeList, ...(domain && { domain }) });
 }
 
+/** Stores a constant and returns its name. */
+function constantNode(sink: Sink, value: Tensor, name = sink.fresh()): string {
+  push(sink, "Constant", [], [name], { attributes: { value } });
+  return name;
+}
+
 /** The ONNX node of the same name, with attributes, and further operands that are constants. */
 function direct<O extends Operator>(
   attributesOf: (value: Value<O>) => Readonly<Record<string, AttributeValue>> = () => ({}),
   constantsOf: (value: Value<O>) => readonly Tensor[] = () => [],
 ): Emitter<O> {
   return (value, sink) => {
-    const input = [...value.operands.map(sink.nameOf), ...constantsOf(value).map(sink.constant)];
+    const input = [...value.operands.map(sink.nameOf), ...constantsOf(value).map((each) => constantNode(sink, each))];
     push(sink, value.op, input, [sink.nameOf(value)], { attributes: attributesOf(value) });
   };
 }
@@ -121,19 +125,19 @@ function maxima(value: Value<"MaxPoolGrad" | "MaxPoolGather">, sink: Sink): stri
   const [pooled, positions, flat] = [sink.fresh(), sink.fresh(), sink.fresh()];
   const x = value.operands[0] as Value;
   push(sink, "MaxPool", [sink.nameOf(x)], [pooled, positions], { attributes: poolAttributes(value.attributes) });
-  push(sink, "Reshape", [positions, sink.constant(indices([-1]))], [flat]);
+  push(sink, "Reshape", [positions, constantNode(sink, indices([-1]))], [flat]);
   return flat;
 }
 
 function reshaped(sink: Sink, from: string, shape: Shape, to = sink.fresh()): string {
-  push(sink, "Reshape", [from, sink.constant(indices(shape))], [to]);
+  push(sink, "Reshape", [from, constantNode(sink, indices(shape))], [to]);
   return to;
 }
 
 function zerosNode(sink: Sink, value: Value, shape: Shape): string {
   const name = sink.fresh();
   const attributes = { value: zeros(value.dtype, [1]) };
-  push(sink, "ConstantOfShape", [sink.constant(indices(shape))], [name], { attributes });
+  push(sink, "ConstantOfShape", [constantNode(sink, indices(shape))], [name], { attributes });
   return name;
 }
 
@@ -179,7 +183,7 @@ const normalization = direct<"LayerNormalization">(({ attributes: { axis, epsilo
 /** How each operator is written; those that lowering removes cannot be. */
 export const emitters: { readonly [O in Operator]: Emitter<O> } = {
   Input: () => {},
-  Constant: internal,
+  Constant: (value, sink) => constantNode(sink, value.attributes.value, sink.nameOf(value)),
   Neg: plain,
   Abs: plain,
   Sign: plain,
@@ -195,6 +199,10 @@ export const emitters: { readonly [O in Operator]: Emitter<O> } = {
   Tanh: plain,
   Erf: plain,
   Softplus: plain,
+  HardSigmoid: direct<"HardSigmoid">(({ attributes }) => ({
+    alpha: { float: attributes.alpha },
+    beta: { float: attributes.beta },
+  })),
   Gelu: direct<"Gelu">(({ attributes }) => ({ approximate: attributes.approximate })),
   Not: plain,
   Cast: direct<"Cast">(({ attributes }) => ({ to: dataTypes[attributes.to] })),

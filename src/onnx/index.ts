@@ -1,4 +1,6 @@
+export { withBatchSize, withBatchSizeInShapes } from "./batch-size.ts";
 export { dataTypes, dtypeOfDataType } from "./data-type.ts";
+export { type DecodeOptions, type ImportedGraph, modelToGraph } from "./decode.ts";
 export { type EncodeOptions, graphToModel, opset } from "./encode.ts";
 export { type LowerOptions, lower } from "./lower.ts";
 export type {

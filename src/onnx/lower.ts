@@ -57,6 +57,7 @@ const inFloat64: { readonly [O in Operator]?: Lowering<O> } = {
   },
   LeakyRelu: ({ operands: [x], attributes }) =>
     (x as Value).maximum(0).add((x as Value).minimum(0).mul(attributes.alpha)),
+  HardSigmoid: expand,
   Gelu: expand,
   BatchNormalization: expand,
   LayerNormalization: expand,

@@ -1,5 +1,5 @@
 import { InputError } from "../errors.ts";
-import { describeNode, quote } from "./import-node.ts";
+import { describeNode, quote } from "./imported-node.ts";
 import type { NodeProto } from "./proto.ts";
 
 export interface NodeOrder {

@@ -1,4 +1,5 @@
 import { type BinaryReader, type BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { check } from "../errors.ts";
 import type { Int64, Text } from "./proto.ts";
 
 /** Numbers: `int53` is a 64-bit integer that must be exact as a number, `int64` one that may be a bigint. */
@@ -37,7 +38,14 @@ export interface ArrayCodec {
 const float: NumberCodec<number> = {
   wire: WireType.Bit32,
   read: (reader) => reader.float(),
-  write: (writer, value) => writer.float(value),
+  write: (writer, value) => {
+    check(!Number.isFinite(value) || Number.isFinite(Math.fround(value)), () => ({
+      code: "value-out-of-range",
+      where: "ONNX model",
+      message: `expected an attribute within the range of float32, got ${value}`,
+    }));
+    writer.float(value);
+  },
   size: () => 4,
 };
 

@@ -26,7 +26,11 @@ function broadcastOracle(all: readonly (readonly number[])[]): number[] | null {
 
 describe("broadcastShapes", () => {
   it("follows NumPy's rule", () => {
-    fc.assert(fc.property(shapes, (all) => expect(broadcastShapes(...all)).toEqual(broadcastOracle(all))));
+    fc.assert(
+      fc.property(shapes, (all) => {
+        expect(broadcastShapes(...all)).toEqual(broadcastOracle(all));
+      }),
+    );
   });
 
   it.each([

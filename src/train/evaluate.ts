@@ -3,8 +3,8 @@ import type { Engine, Tensors } from "../engine/index.ts";
 import { check } from "../errors.ts";
 import { ensemble, input, type Value } from "../graph/index.ts";
 import type { Network, Parameters } from "../nets/index.ts";
-import { type DType, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
-import { checkFit } from "./fit.ts";
+import { type DType, formatShape, sameShape, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
+import { checkFit, checkSplit } from "./fit.ts";
 import { stackMembers } from "./members.ts";
 import { batchInputs, batchTargets, errorOf, lossOf, sampleInputs, splitFeeds } from "./samples.ts";
 
@@ -31,16 +31,18 @@ export async function evaluate(
   dataset: Dataset,
   options: EvaluateOptions,
 ): Promise<readonly Evaluation[]> {
-  checkFit(network, dataset);
-  checkParameters(network, parameters);
   const { split = "test", batchSize = 500 } = options;
   const samples = typeof split === "string" ? dataset[split] : split;
+  checkFit(network, dataset);
+  checkSplit("evaluate", dataset, samples);
+  checkBatchSize(batchSize);
+  const dtype = checkParameters(network, parameters);
   const size = splitSize(samples);
   const totals = parameters.map(() => ({ loss: 0, error: 0 }));
   const full = Math.min(batchSize, size);
-  const fixed = { ...splitFeeds(samples), ...stackMembers(parameters) };
+  const fixed = { ...splitFeeds(samples), ...stackMembers(parameters.map((each) => weightsOf(network, each))) };
   for (const { length, starts } of chunks(size, full)) {
-    const graph = evaluationGraph(network, dataset, samples, parameters, length);
+    const graph = evaluationGraph(network, dataset, samples, { dtype, members: parameters.length, batchSize: length });
     await using program = await options.engine.compile(graph);
     for (const start of starts) {
       options.signal?.throwIfAborted();
@@ -60,18 +62,41 @@ export async function evaluate(
   }));
 }
 
-function checkParameters(network: Network, parameters: readonly Parameters[]): void {
-  check(parameters.length > 0, () => ({ code: "bad-option", where: "evaluate", message: "expected parameters" }));
+function checkBatchSize(batchSize: number): void {
+  check(Number.isInteger(batchSize) && batchSize >= 1, () => ({
+    code: "bad-option",
+    where: "evaluate",
+    message: `expected a batch size of at least 1, got ${batchSize}`,
+  }));
+}
+
+/** The element type that all tensors of all networks have. */
+function checkParameters(network: Network, parameters: readonly Parameters[]): "float32" | "float64" {
+  const [head] = parameters;
+  check(head, () => ({
+    code: "bad-option",
+    where: "evaluate",
+    message: "expected parameters of at least one network, got none",
+  }));
+  const dtype = Object.values(weightsOf(network, head)).some((each) => each?.dtype === "float64")
+    ? "float64"
+    : "float32";
   for (const each of parameters) {
     for (const { name, shape } of network.parameters) {
-      const got = each[name]?.shape;
-      check(got?.join() === shape.join(), () => ({
+      const got = each[name];
+      check(got?.dtype === dtype && sameShape(got.shape, shape), () => ({
         code: "bad-parameters",
         where: name,
-        message: `expected a tensor [${shape.join(", ")}], got ${got ? `[${got.join(", ")}]` : "none"}`,
+        message: `expected ${dtype} ${formatShape(shape)}, got ${got ? `${got.dtype} ${formatShape(got.shape)}` : "none"}`,
       }));
     }
   }
+  return dtype;
+}
+
+/** The tensors that the network knows. */
+function weightsOf(network: Network, parameters: Parameters): Parameters {
+  return Object.fromEntries(network.parameters.map(({ name }) => [name, parameters[name] as Tensor]));
 }
 
 /** Full batches, and the rest as a batch of its own size. */
@@ -86,10 +111,8 @@ function evaluationGraph(
   network: Network,
   dataset: Dataset,
   split: Split,
-  parameters: readonly Parameters[],
-  batchSize: number,
+  { dtype, members, batchSize }: { readonly dtype: DType; readonly members: number; readonly batchSize: number },
 ): Record<string, Value> {
-  const dtype = (Object.values(parameters[0] as Parameters)[0] as Tensor).dtype as DType;
   const samples = sampleInputs(split, batchSize);
   const values = Object.fromEntries(network.parameters.map(({ name, shape }) => [name, input(name, dtype, shape)]));
   const { output } = network.apply(batchInputs(samples, dataset, dtype), values);
@@ -97,12 +120,9 @@ function evaluationGraph(
   const loss = lossOf(dataset, output, targets);
   const error = errorOf(dataset, output, targets);
   const single = error ? { loss, error } : { loss };
-  if (parameters.length === 1) return single;
+  if (members === 1) return single;
   const many = new Map<Value, Value>(
-    Object.values(values).map((value) => [
-      value,
-      input(value.attributes.name, dtype, [parameters.length, ...value.shape]),
-    ]),
+    Object.values(values).map((value) => [value, input(value.attributes.name, dtype, [members, ...value.shape])]),
   );
   const stacked = ensemble(Object.values(single), many);
   return Object.fromEntries(Object.keys(single).map((name, i) => [name, stacked[i] as Value]));

@@ -1,6 +1,7 @@
-import type { Dataset } from "../data/index.ts";
+import { type Dataset, type Split, splitSize } from "../data/index.ts";
 import { check } from "../errors.ts";
 import type { Network } from "../nets/index.ts";
+import { formatShape, sameShape } from "../tensor/index.ts";
 
 /** The number of outputs that a network for this data set needs. */
 export function outputsFor({ task, classes, train }: Dataset): number {
@@ -25,4 +26,18 @@ export function checkFit(network: Network, dataset: Dataset): void {
     message: `expected a data set of ${network.outputs} outputs, got ${name} with ${outputsFor(dataset)}`,
     remedy,
   }));
+}
+
+/** Throws an InputError unless the split holds samples of the data set, and a target for each. */
+export function checkSplit(where: string, { task, sampleShape }: Dataset, split: Split): void {
+  const { inputs, targets } = split;
+  const size = splitSize(split);
+  const refuseUnless = (condition: boolean, expected: string, got: string) =>
+    check(condition, () => ({ code: "bad-split", where, message: `expected ${expected}, got ${got}` }));
+  const sampleText = sampleShape.join(", ");
+  refuseUnless(sameShape(inputs.shape.slice(1), sampleShape), `inputs [N, ${sampleText}]`, formatShape(inputs.shape));
+  refuseUnless(size >= 1, "at least one sample", "none");
+  const isFitting = targets.shape[0] === size && targets.shape.length === (task === "classification" ? 1 : 2);
+  const expected = task === "classification" ? `labels [${size}]` : `targets [${size}, outputs]`;
+  refuseUnless(isFitting, expected, formatShape(targets.shape));
 }

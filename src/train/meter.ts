@@ -1,29 +1,36 @@
-import type { EpochRecord, TrainingState } from "./state.ts";
+import type { TrainingState } from "./state.ts";
 
-/** Collects the batch losses and errors of every member into one record per epoch. */
-export function epochMeter(state: TrainingState, stepsPerEpoch: number) {
-  const lossSums = [...state.lossSums];
-  const errorSums = [...state.errorSums];
-  const history = [...state.history];
-  const addTo = (sums: number[], values: ArrayLike<number>) => {
-    for (let m = 0; m < sums.length; m++) sums[m] = (sums[m] as number) + (values[m] as number);
+/** The part of a state that says how training went. */
+export type Totals = Pick<TrainingState, "history" | "lossSums" | "errorSums">;
+
+export function totalsOf({ history, lossSums, errorSums }: Totals): Totals {
+  return { history, lossSums, errorSums };
+}
+
+/** Adds the losses and errors of every member on one batch. */
+export function addStep(
+  { history, lossSums, errorSums }: Totals,
+  losses: ArrayLike<number>,
+  errors: ArrayLike<number> | null,
+): Totals {
+  const plus = (sums: readonly number[], values: ArrayLike<number>) =>
+    sums.map((sum, m) => sum + (values[m] as number));
+  return { history, lossSums: plus(lossSums, losses), errorSums: errors ? plus(errorSums, errors) : errorSums };
+}
+
+/** Turns the sums of an epoch into its record, and starts the next one. */
+export function endEpoch(
+  { history, lossSums, errorSums }: Totals,
+  options: { readonly learningRate: number; readonly stepsPerEpoch: number; readonly hasError: boolean },
+): Totals {
+  const { learningRate, stepsPerEpoch, hasError } = options;
+  const means = (sums: readonly number[]) => sums.map((sum) => sum / stepsPerEpoch);
+  const record = {
+    epoch: history.length + 1,
+    learningRate,
+    loss: means(lossSums),
+    error: hasError ? means(errorSums) : null,
   };
-  const takeMeans = (sums: number[]) => {
-    const means = sums.map((sum) => sum / stepsPerEpoch);
-    sums.fill(0);
-    return means;
-  };
-  return {
-    add(losses: ArrayLike<number>, errors: ArrayLike<number> | null): void {
-      addTo(lossSums, losses);
-      if (errors) addTo(errorSums, errors);
-    },
-    endEpoch(epoch: number, learningRate: number, hasError: boolean): EpochRecord {
-      const loss = takeMeans(lossSums);
-      const record = { epoch, learningRate, loss, error: hasError ? takeMeans(errorSums) : null };
-      history.push(record);
-      return record;
-    },
-    read: () => ({ history: [...history], lossSums: [...lossSums], errorSums: [...errorSums] }),
-  };
+  const none = lossSums.map(() => 0);
+  return { history: [...history, record], lossSums: none, errorSums: none };
 }

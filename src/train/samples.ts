@@ -1,6 +1,6 @@
-import type { Dataset, Split } from "../data/index.ts";
+import type { Dataset, Normalization, Split } from "../data/index.ts";
 import { constant, crossEntropy, input, meanSquaredError, type Value } from "../graph/index.ts";
-import { type DType, fromNumbers, type Tensor } from "../tensor/index.ts";
+import { type DType, fromNumbers, isFloat, type Tensor } from "../tensor/index.ts";
 
 /** A whole split and the places of a batch in it, as inputs of a graph: batches are gathered by the engine. */
 export interface SampleInputs {
@@ -25,23 +25,26 @@ export function splitFeeds({ inputs, targets }: Split): Readonly<Record<string, 
 
 /** The inputs of the batch, normalised. */
 export function batchInputs({ inputs, indices }: SampleInputs, { normalization }: Dataset, dtype: DType): Value {
-  const raw = inputs.gather(indices).cast(dtype);
-  const { mean, deviation } = normalization;
+  return normalized(inputs.gather(indices).cast(dtype), normalization);
+}
+
+/** (x - mean) / deviation per channel, which is the axis behind the samples. */
+export function normalized(x: Value, { mean, deviation }: Normalization): Value {
   const perChannel = (values: readonly number[]) =>
-    constant(fromNumbers(dtype, values, [values.length, ...raw.shape.slice(2).map(() => 1)]));
+    constant(fromNumbers(x.dtype, values, [values.length, ...x.shape.slice(2).map(() => 1)]));
   const scale = deviation.map((d) => 1 / d);
   const shift = mean.map((m, channel) => -m / (deviation[channel] as number));
   const isIdentity = scale.every((s) => s === 1) && shift.every((s) => s === 0);
-  return isIdentity ? raw : raw.mul(perChannel(scale)).add(perChannel(shift));
+  return isIdentity ? x : x.mul(perChannel(scale)).add(perChannel(shift));
 }
 
-/** The targets of the batch. */
+/** The targets of the batch: labels, one-hot rows or real numbers. */
 export function batchTargets({ targets, indices }: SampleInputs, dtype: DType): Value {
   const gathered = targets.gather(indices);
-  return gathered.dtype === "int32" ? gathered : gathered.cast(dtype);
+  return isFloat(gathered.dtype) ? gathered.cast(dtype) : gathered;
 }
 
-/** Cross-entropy for labels, mean squared error for real targets. */
+/** Cross-entropy for classes, mean squared error for real targets. */
 export function lossOf(dataset: Dataset, output: Value, targets: Value): Value {
   return dataset.task === "classification" ? crossEntropy(output, targets) : meanSquaredError(output, targets);
 }
@@ -49,5 +52,6 @@ export function lossOf(dataset: Dataset, output: Value, targets: Value): Value {
 /** The fraction of samples whose largest logit is not at the label; null for regression. */
 export function errorOf(dataset: Dataset, output: Value, targets: Value): Value | null {
   if (dataset.task === "regression") return null;
-  return output.argMax().equal(targets.cast("int64")).not().cast(output.dtype).mean();
+  const labels = isFloat(targets.dtype) ? targets.argMax() : targets.cast("int64");
+  return output.argMax().equal(labels).not().cast(output.dtype).mean();
 }

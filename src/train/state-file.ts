@@ -34,8 +34,9 @@ type Written = Omit<TrainingState, "tensors"> & { readonly settings: RunSettings
 function parse(text: string | undefined, where: string): Written {
   try {
     const written = JSON.parse(text ?? "") as Written;
-    const isState = Number.isSafeInteger(written.step) && Array.isArray(written.history) && Object(written.settings);
-    if (isState && Array.isArray(written.lossSums) && Array.isArray(written.errorSums)) return written;
+    const isState = Number.isSafeInteger(written.step) && written.step >= 0 && Array.isArray(written.history);
+    const isComplete = isState && Object(written.settings) === written.settings;
+    if (isComplete && Array.isArray(written.lossSums) && Array.isArray(written.errorSums)) return written;
   } catch {
     // Reported below, together with JSON of another form.
   }

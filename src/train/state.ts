@@ -57,6 +57,10 @@ export function checkState(state: TrainingState, expected: TrainingState): void 
     });
   };
   if (state.members !== expected.members) refuse(`expected ${expected.members} members, got ${state.members}`);
+  const sums = [state.lossSums, state.errorSums, ...state.history.map(({ loss }) => loss)];
+  if (sums.some(({ length }) => length !== state.members)) refuse(`expected losses of ${state.members} members`);
+  const stranger = Object.keys(state.tensors).find((name) => !Object.hasOwn(expected.tensors, name));
+  if (stranger !== undefined) refuse(`expected the tensors of this run, got "${stranger}" too`);
   for (const [name, { dtype, shape }] of Object.entries(expected.tensors)) {
     const got = state.tensors[name];
     if (!got) refuse(`expected a tensor "${name}", got none`);

@@ -4,11 +4,12 @@ import { check } from "../errors.ts";
 import type { Network, Parameters } from "../nets/index.ts";
 import { type RngKey, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import { batchOrder } from "./batch-order.ts";
-import { DivergenceError } from "./divergence.ts";
-import { checkFit } from "./fit.ts";
+import { type Divergence, DivergenceError } from "./divergence.ts";
+import { checkFit, checkSplit } from "./fit.ts";
 import { unstackMembers } from "./members.ts";
-import { epochMeter } from "./meter.ts";
+import { addStep, endEpoch, type Totals, totalsOf } from "./meter.ts";
 import { checkOptimizer, momentCorrections, type Optimizer } from "./optimizers.ts";
+import { prepareDataset } from "./prepare.ts";
 import { splitFeeds } from "./samples.ts";
 import { checkSchedule, learningRateAt, type Schedule } from "./schedules.ts";
 import { checkState, copyTensors, type EpochRecord, initialState, type TrainingState } from "./state.ts";
@@ -40,7 +41,7 @@ export interface Progress {
   readonly losses: readonly number[];
   /** After the last step of an epoch: what the epoch came to. */
   readonly epoch: EpochRecord | null;
-  /** A copy of the state after the step, to be stored and resumed from. */
+  /** A copy of the state after the step, to be stored and resumed from; not to be had once the next step is asked for. */
   snapshot(): TrainingState;
 }
 
@@ -58,10 +59,11 @@ export async function* train(
   const initial = initialState(network, optimizer, keys, dtype);
   if (resumeFrom) checkState(resumeFrom, initial);
   const batchSize = Math.min(options.batchSize, splitSize(dataset.train));
-  const graph = trainingStep(network, dataset, { optimizer, batchSize, dtype, members: keys.length });
+  const prepared = await prepareDataset(dataset, dtype, engine);
+  const graph = trainingStep(network, prepared, { optimizer, batchSize, dtype, members: keys.length });
   const program = await engine.compile(graph);
   try {
-    return yield* runSteps(program, dataset, { ...options, batchSize, dtype }, resumeFrom ?? initial);
+    return yield* runSteps(network, program, prepared, { ...options, batchSize, dtype }, resumeFrom ?? initial);
   } finally {
     await program[Symbol.asyncDispose]();
   }
@@ -76,44 +78,65 @@ export function memberParameters(network: Network, state: TrainingState): readon
 type RunOptions = TrainOptions & Required<Pick<TrainOptions, "dtype">>;
 
 async function* runSteps(
+  network: Network,
   program: Program,
   dataset: Dataset,
   options: RunOptions,
   start: TrainingState,
 ): AsyncGenerator<Progress, TrainingState> {
-  const { keys, epochs, optimizer, schedule = { kind: "constant" }, signal } = options;
+  const { keys, epochs, optimizer, schedule = { kind: "constant" }, signal, stopAt } = options;
   const order = batchOrder(keys, splitSize(dataset.train), options.batchSize);
-  const steps = epochs * order.stepsPerEpoch;
-  const meter = epochMeter(start, order.stepsPerEpoch);
+  const { stepsPerEpoch } = order;
+  const steps = epochs * stepsPerEpoch;
+  const rateAt = (step: number) => learningRateAt(schedule, optimizer.learningRate, step, steps);
   const io = stepTensors(dataset, options, start);
-  const snapshotAt = (step: number): TrainingState => ({
+  const stateAfter = (step: number, totals: Totals): TrainingState => ({
     tensors: copyTensors(io.stateAt(step)),
     members: keys.length,
     step,
-    ...meter.read(),
+    ...totals,
   });
+  let { step } = start;
+  let totals = totalsOf(start);
+  let good = { step, totals };
+  const requireFinite = (what: Divergence["what"], values: readonly number[]) => {
+    const member = values.findIndex((value) => !Number.isFinite(value));
+    if (member < 0) return;
+    const divergence = { what, member, value: values[member] as number, step, learningRate: rateAt(step - 1) };
+    throw new DivergenceError(divergence, stateAfter(good.step, good.totals));
+  };
 
-  for (let step = start.step; step < steps; step++) {
+  while (step < steps && !(step % stepsPerEpoch === 0 && isReached(stopAt, totals.history.at(-1)))) {
     signal?.throwIfAborted();
-    const learningRate = learningRateAt(schedule, optimizer.learningRate, step, steps);
+    const learningRate = rateAt(step);
     order.fill(io.indices, step);
     io.setScalars(learningRate, ...momentCorrections(optimizer, step));
     await program.run(io.feedsAt(step), io.fetchesAt(step));
-
+    const before = { step, totals };
+    step++;
     const losses = Array.from(io.losses);
-    const member = losses.findIndex((loss) => !Number.isFinite(loss));
-    if (member >= 0) {
-      const details = { member, loss: losses[member] as number, step, learningRate };
-      throw new DivergenceError(details, snapshotAt(Math.max(start.step, step - 1)));
-    }
-    meter.add(io.losses, io.errors);
-    const isLast = (step + 1) % order.stepsPerEpoch === 0;
-    const epochNumber = (step + 1) / order.stepsPerEpoch;
-    const epoch = isLast ? meter.endEpoch(epochNumber, learningRate, io.errors !== null) : null;
-    yield { step: step + 1, steps, learningRate, losses, epoch, snapshot: () => snapshotAt(step + 1) };
-    if (epoch && isReached(options.stopAt, epoch)) return snapshotAt(step + 1);
+    requireFinite("loss", losses);
+    good = before;
+    totals = addStep(totals, losses, io.errors);
+    const isEpochEnd = step % stepsPerEpoch === 0;
+    if (isEpochEnd) totals = endEpoch(totals, { learningRate, hasError: io.errors !== null, stepsPerEpoch });
+    const epoch = isEpochEnd ? (totals.history.at(-1) as EpochRecord) : null;
+    const after = { step, totals };
+    yield { step, steps, learningRate, losses, epoch, snapshot: () => snapshotOf(after) };
   }
-  return snapshotAt(Math.max(steps, start.step));
+  const final = stateAfter(step, totals);
+  requireFinite("weight", memberParameters(network, final).map(wildestWeight));
+  return final;
+
+  function snapshotOf(after: { readonly step: number; readonly totals: Totals }): TrainingState {
+    check(after.step === step, () => ({
+      code: "late-snapshot",
+      where: "train",
+      message: `expected a snapshot of step ${step}, the last one, got a request for step ${after.step}`,
+      remedy: "take the snapshot before asking for the next step",
+    }));
+    return stateAfter(after.step, after.totals);
+  }
 }
 
 /**
@@ -147,8 +170,15 @@ function stepTensors(dataset: Dataset, { dtype, keys, batchSize }: RunOptions, s
   };
 }
 
-function isReached(stopAt: TrainOptions["stopAt"], { loss, error }: EpochRecord): boolean {
-  if (!stopAt || (stopAt.error === undefined && stopAt.loss === undefined)) return false;
+/** A weight that is infinite or not a number, or 0 where there is none. */
+function wildestWeight(parameters: Parameters): number {
+  const arrays = Object.values(parameters).map(({ data }) => data as Float64Array);
+  return arrays.map((data) => data.find((x) => !Number.isFinite(x))).find((x) => x !== undefined) ?? 0;
+}
+
+function isReached(stopAt: TrainOptions["stopAt"], record: EpochRecord | undefined): boolean {
+  if (!record || !stopAt || (stopAt.error === undefined && stopAt.loss === undefined)) return false;
+  const { loss, error } = record;
   const within = (values: readonly number[] | null, bound: number | undefined) =>
     bound === undefined || (values?.every((value) => value <= bound) ?? true);
   return within(loss, stopAt.loss) && within(error, stopAt.error);
@@ -166,4 +196,11 @@ function checkOptions(network: Network, dataset: Dataset, options: TrainOptions)
     }));
   }
   checkFit(network, dataset);
+  checkSplit("train", dataset, dataset.train);
+  check(options.stopAt?.error === undefined || dataset.task === "classification", () => ({
+    code: "bad-option",
+    where: "stopAt",
+    message: `expected a loss to stop at, got an error, which ${dataset.name} (${dataset.task}) has none of`,
+    remedy: "stop at a loss",
+  }));
 }

@@ -1,5 +1,12 @@
-"""Checks ONNX files with the reference checker, shape inference included: python test/golden/onnx/check.py FILE..."""
+"""Checks ONNX files with the reference checker, shape inference included, and prints a summary as JSON.
 
+To check what the library encodes today:
+    node test/golden/onnx/write-encoded.ts /tmp/encoded
+    python test/golden/onnx/check.py /tmp/encoded/*.onnx > test/golden/onnx/encoded.json
+"""
+
+import hashlib
+import json
 import pathlib
 import sys
 
@@ -15,11 +22,22 @@ def failure(path):
     return None
 
 
+def summary(path):
+    reason = failure(path)
+    model = onnx.load(path, load_external_data=False)
+    return {
+        "name": path.stem,
+        "opset": {each.domain: each.version for each in model.opset_import},
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "ok": reason is None,
+        **({"reason": reason} if reason else {}),
+    }
+
+
 def main():
-    failures = {path: failure(path) for path in map(pathlib.Path, sys.argv[1:])}
-    for path, reason in failures.items():
-        print(f"{path}: {reason or 'ok'}")
-    sys.exit(any(failures.values()))
+    summaries = [summary(path) for path in map(pathlib.Path, sys.argv[1:])]
+    print("[\n" + ",\n".join(map(json.dumps, summaries)) + "\n]")
+    sys.exit(not all(each["ok"] for each in summaries))
 
 
 if __name__ == "__main__":

@@ -44,10 +44,11 @@ def rounded():
 
 
 def threefry():
+    """Keys, counters and what becomes of them."""
     words = np.random.default_rng(1).integers(0, 2**32, (24, 4), dtype=np.uint32)
     words[:4] = [[0, 0, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0]]
-    return [[key, counter, hexadecimal(jax.extend.random.threefry_2x32(k, c))] for k, c, key, counter in
-            ((row[:2], row[2:], hexadecimal(row[:2]), hexadecimal(row[2:])) for row in words)]
+    rows = [(row[:2], row[2:], jax.extend.random.threefry_2x32(row[:2], row[2:])) for row in words]
+    return [[hexadecimal(pair) for pair in row] for row in rows]
 
 
 write("rounded", rounded())

@@ -1,14 +1,6 @@
-import { apply, swapLastAxes, type Value } from "../graph/index.ts";
-import { formatShape, normalizeAxis } from "../tensor/index.ts";
-import {
-  flagAttribute,
-  floatAttribute,
-  type ImportedNode,
-  type Importer,
-  intAttribute,
-  operand,
-  refuse,
-} from "./import-node.ts";
+import { apply, type Value } from "../../graph/index.ts";
+import { normalizeAxis } from "../../tensor/index.ts";
+import { flagAttribute, floatAttribute, type Importer, intAttribute, operand, refuse } from "../imported-node.ts";
 
 /** Matrix product; an operand of one axis stands for a row on the left and for a column on the right. */
 export const matmul: Importer = (node) => {
@@ -72,36 +64,4 @@ export function normalization(op: "LayerNormalization" | "RMSNormalization"): Im
 
 function expanded(value: Value, shape: readonly number[]): Value {
   return value.shape.join() === shape.join() ? value : value.expand(shape);
-}
-
-/** Scaled dot-product attention of [batch, heads, tokens, features]. */
-export const attention: Importer = (node) => {
-  const [q, k, v] = [operand(node, 0), operand(node, 1), operand(node, 2)];
-  checkAttention(node, q, k);
-  const scale = floatAttribute(node, "scale") ?? 1 / Math.sqrt(q.shape[3] as number);
-  const scores = q.matmul(swapLastAxes(k)).mul(scale);
-  const mask = node.operands[3];
-  const seen = mask ? masked(scores, mask) : scores;
-  return (flagAttribute(node, "is_causal") ? causal(seen) : seen).softmax().matmul(v);
-};
-
-function checkAttention(node: ImportedNode, q: Value, k: Value): void {
-  if (q.rank !== 4 || q.shape[1] !== k.shape[1]) {
-    refuse(
-      `expected [batch, heads, tokens, features] with as many key as query heads, got ${formatShape(q.shape)} and ${formatShape(k.shape)}`,
-    );
-  }
-  if (node.operands.slice(4).some(Boolean) || floatAttribute(node, "softcap") || node.outputCount > 1) {
-    refuse("expected attention without a cache of keys and values and without a soft cap");
-  }
-}
-
-function masked(scores: Value, mask: Value): Value {
-  return mask.dtype === "bool" ? where(mask, scores, Number.NEGATIVE_INFINITY) : scores.add(mask);
-}
-
-/** Each token sees itself and those before it. */
-function causal(scores: Value): Value {
-  const [queries, keys] = scores.shape.slice(-2) as [number, number];
-  return where(lowerTriangle(queries, keys, 0), scores, Number.NEGATIVE_INFINITY);
 }

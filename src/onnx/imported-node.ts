@@ -1,6 +1,6 @@
-import { InputError } from "../errors.ts";
+import { check, InputError } from "../errors.ts";
 import type { Value } from "../graph/index.ts";
-import { formatShape, type Tensor, toNumbers } from "../tensor/index.ts";
+import { checkShape, formatShape, type Shape, type Tensor, toNumbers } from "../tensor/index.ts";
 import { type AttributeProto, attributeTypes, type NodeProto, type TensorProto } from "./proto.ts";
 
 /** An ONNX node whose operands are values already. */
@@ -25,6 +25,23 @@ export type Importer = (node: ImportedNode) => Value | readonly Value[];
 /** Refuses the node at hand, whose place in the model is added to the message later. */
 export function refuse(message: string, remedy?: string): never {
   throw new InputError({ code: "unsupported-onnx", message, ...(remedy && { remedy }) });
+}
+
+/** The attribute or input of this name, which the operator cannot do without. */
+export function required<T>(value: T | undefined, name: string): T {
+  return value ?? refuse(`expected ${name}, got none`);
+}
+
+const maxRank = 64;
+
+/** Throws unless a tensor of this shape could exist. */
+export function checkExtent(shape: Shape, where: string): void {
+  check(shape.length <= maxRank, () => ({
+    code: "bad-shape",
+    where,
+    message: `expected at most ${maxRank} axes, got ${shape.length}`,
+  }));
+  checkShape(shape, where);
 }
 
 /** Text from a file as an error message shows it: short, quoted, on one line. */

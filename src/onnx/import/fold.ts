@@ -1,6 +1,6 @@
-import { check } from "../errors.ts";
-import { constant, type Operator, type Value } from "../graph/index.ts";
-import { elementCount, fromNumbers, isFloat, type Shape, stridesOf, toNumbers } from "../tensor/index.ts";
+import { constant, type Operator, type Value } from "../../graph/index.ts";
+import { elementCount, fromNumbers, isFloat, type Shape, stridesOf, toNumbers } from "../../tensor/index.ts";
+import { refuse } from "../imported-node.ts";
 
 /** Larger tensors are left to the engine. */
 const maxFoldedElements = 2 ** 16;
@@ -78,10 +78,7 @@ const gather: Evaluate<"Gather"> = (coordinate, [at, positions], value) => {
   const { axis } = value.attributes;
   const [x, indices] = [shapeOf(value, 0), shapeOf(value, 1)];
   const index = (positions as Reader)(coordinate.slice(axis, axis + indices.length));
-  check(index >= 0 && index < (x[axis] as number), () => ({
-    code: "malformed-onnx",
-    message: `expected indices below ${x[axis]}, got ${index}`,
-  }));
+  if (!(index >= 0 && index < (x[axis] as number))) refuse(`expected indices below ${x[axis]}, got ${index}`);
   return (at as Reader)([...coordinate.slice(0, axis), index, ...coordinate.slice(axis + indices.length)]);
 };
 
@@ -99,7 +96,7 @@ const rules: { readonly [O in Operator]?: Evaluate<O> } = {
   Sub: elementwise((a, b) => (a as number) - (b as number)),
   Mul: elementwise((a, b) => (a as number) * (b as number)),
   Div: elementwise((a, b) => {
-    check(b !== 0, () => ({ code: "malformed-onnx", message: "expected a divisor other than zero" }));
+    if (b === 0) refuse("expected a divisor other than zero");
     return Math.trunc((a as number) / (b as number));
   }),
   Max: elementwise(Math.max),

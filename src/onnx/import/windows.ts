@@ -6,8 +6,8 @@ import {
   type PoolAttributes,
   type Value,
   type Window,
-} from "../graph/index.ts";
-import { type DType, elementCount, fromNumbers, type Shape } from "../tensor/index.ts";
+} from "../../graph/index.ts";
+import { type DType, elementCount, fromNumbers, type Shape } from "../../tensor/index.ts";
 import {
   flagAttribute,
   type ImportedNode,
@@ -17,7 +17,7 @@ import {
   operand,
   refuse,
   stringAttribute,
-} from "./import-node.ts";
+} from "../imported-node.ts";
 
 /** Convolution, with any form of padding. */
 export const conv: Importer = (node) => {
@@ -72,15 +72,18 @@ export const averagePool: Importer = (node) => {
   const x = operand(node, 0);
   const countIncludePad = flagAttribute(node, "count_include_pad");
   const attributes: AveragePoolAttributes = { ...poolAttributes(node, x.shape.slice(2)), countIncludePad };
-  const isExtended = flagAttribute(node, "ceil_mode") && attributes.pads.join() !== explicitPads(node, x.rank - 2).join();
-  if (countIncludePad && isExtended) refuse("expected windows inside the padded input, got ceil_mode with padding counted");
+  const isExtended =
+    flagAttribute(node, "ceil_mode") && attributes.pads.join() !== explicitPads(node, x.rank - 2).join();
+  if (countIncludePad && isExtended)
+    refuse("expected windows inside the padded input, got ceil_mode with padding counted");
   return apply("AveragePool", [x], attributes);
 };
 
 function convAttributes(node: ImportedNode, spatial: Shape, kernel: Shape): ConvAttributes {
   const group = intAttribute(node, "group") ?? 1;
   const declared = intsAttribute(node, "kernel_shape") ?? kernel;
-  if (declared.join() !== kernel.join()) refuse(`expected kernel_shape [${kernel}] as the weights have, got [${declared}]`);
+  if (declared.join() !== kernel.join())
+    refuse(`expected kernel_shape [${kernel}] as the weights have, got [${declared}]`);
   if (group < 1) refuse(`expected at least one group, got ${group}`);
   return { ...windowOf(node, spatial, kernel), group };
 }

@@ -1,0 +1,135 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { takeSamples, teacherStudent } from "../src/data/index.ts";
+import type { Engine } from "../src/engine/index.ts";
+import { lenet, mlp } from "../src/nets/index.ts";
+import { loadDataset } from "../src/node/index.ts";
+import { rngKey } from "../src/tensor/index.ts";
+import { evaluate, memberParameters, train } from "../src/train/index.ts";
+import { syntheticImages, type Timing, timeSteps, timingOf } from "./harness.ts";
+
+/** What is measured, and what it should come to. */
+export interface Benchmark {
+  readonly title: string;
+  /** The peer script, and its variants with the ratio to reach against each (0: for information). */
+  readonly peer?: { readonly script: string; readonly targets: Readonly<Record<string, number>> };
+  /** The share of the machine's own matrix product rate to reach. */
+  readonly rateTarget?: number;
+  /** Floating-point operations of the work timed, in units of 10^9. */
+  readonly gflop?: number;
+  readonly dtype?: "float32" | "float64";
+  run(engine: Engine): Promise<Measured>;
+}
+
+export interface Measured extends Timing {
+  /** What came out, where that is to be judged too. */
+  readonly outcome?: { readonly text: string; readonly ok: boolean };
+}
+
+/** Operations of a training step of dense layers: forward, weight gradient, and input gradient but for the first. */
+function denseGflop(widths: readonly number[], batch: number): number {
+  const products = widths.slice(1).map((width, i) => width * (widths[i] as number));
+  const total = products.reduce((sum, size, i) => sum + size * (i === 0 ? 2 : 3), 0);
+  return (2 * batch * total) / 1e9;
+}
+
+const image = [1, 28, 28];
+
+export const benchmarks: Readonly<Record<string, Benchmark>> = {
+  mlp: {
+    title: "MLP 784-512-512-10, batch 128, one SGD step",
+    peer: { script: "mlp_step", targets: { eager: 2.5, compile: 0, jax: 0 } },
+    rateTarget: 0.7,
+    gflop: denseGflop([784, 512, 512, 10], 128),
+    run: (engine) =>
+      timeSteps(mlp({ input: image, widths: [512, 512], outputs: 10 }), syntheticImages(12_800, image), {
+        engine,
+        batchSize: 128,
+      }),
+  },
+  ensemble: {
+    title: "32 networks 784-64-64-10, batch 128 each, one SGD step of all",
+    peer: { script: "ensemble_step", targets: { one_after_another: 3, batched: 0, compile: 0, jax: 0 } },
+    rateTarget: 0.55,
+    gflop: 32 * denseGflop([784, 64, 64, 10], 128),
+    run: (engine) =>
+      timeSteps(mlp({ input: image, widths: [64, 64], outputs: 10 }), syntheticImages(12_800, image), {
+        engine,
+        members: 32,
+        batchSize: 128,
+      }),
+  },
+  lenet: {
+    title: "LeNet 20-50-500 on 28x28x1, batch 128, one SGD step",
+    peer: { script: "lenet_step", targets: { eager: 1.3, compile: 0, jax: 0 } },
+    gflop: (2 * 128 * (2 * 24 * 24 * 20 * 25 + 3 * (8 * 8 * 50 * 500 + 800 * 500 + 500 * 10))) / 1e9,
+    run: (engine) => timeSteps(lenet(), syntheticImages(12_800, image), { engine, batchSize: 128 }),
+  },
+  toy: {
+    title: "1,000 networks 2-5-1 in float64 on 1,681 points, one full-batch step of all",
+    peer: { script: "toy_ensemble", targets: { numpy: 1, torch: 1, jax: 0 } },
+    dtype: "float64",
+    run: (engine) => {
+      const network = mlp({ input: [2], widths: [5], outputs: 1, activation: "sigmoid", bias: false });
+      return timeSteps(network, teacherStudent(), {
+        engine,
+        members: 1000,
+        batchSize: 1681,
+        dtype: "float64",
+        seconds: 4,
+      });
+    },
+  },
+  overhead: {
+    title: "a step of a tiny network (2-2-1 on 4 samples): the cost of a step beside its arithmetic",
+    run: async (engine) => {
+      const { name, task, classes, sampleShape, normalization, train: grid } = teacherStudent();
+      const split = takeSamples(grid, 4);
+      const dataset = { name, task, classes, sampleShape, normalization, train: split, test: split };
+      const network = mlp({ input: [2], widths: [2], outputs: 1, activation: "tanh" });
+      const timing = await timeSteps(network, dataset, { engine, batchSize: 4 });
+      return { ...timing, outcome: below(timing.median, 0.1, "ms") };
+    },
+  },
+  startup: {
+    title: "orbifold --help, from the start of the process to its end",
+    run: async () => {
+      const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+      const times = Array.from({ length: 15 }, () => {
+        const start = performance.now();
+        spawnSync(process.execPath, [main, "--help"]);
+        return performance.now() - start;
+      });
+      return { ...timingOf(times), outcome: below(timingOf(times).median, 150, "ms") };
+    },
+  },
+  mnist: {
+    title: "MLP 784-512-512-10 on MNIST, 10 epochs of SGD, batch 128",
+    run: async (engine) => {
+      const { dataset } = await loadDataset("mnist", { dataDir: process.env.ORBIFOLD_DATA });
+      const network = mlp({ input: image, widths: [512, 512], outputs: 10 });
+      const optimizer = { kind: "sgd", learningRate: 0.02, momentum: 0.9, nesterov: true } as const;
+      const options = {
+        engine,
+        keys: [rngKey(0)],
+        optimizer,
+        schedule: { kind: "cosine" },
+        epochs: 10,
+        batchSize: 128,
+      } as const;
+      const start = performance.now();
+      const state = await lastOf(train(network, dataset, options));
+      const milliseconds = performance.now() - start;
+      const [result] = await evaluate(network, memberParameters(network, state), dataset, { engine });
+      return { ...timingOf([milliseconds]), outcome: below(100 * (result?.error ?? 1), 2.2, "% test error") };
+    },
+  },
+};
+
+function below(value: number, bound: number, unit: string) {
+  return { text: `${value.toPrecision(3)} ${unit} (to reach: below ${bound})`, ok: value < bound };
+}
+
+async function lastOf<T>(steps: AsyncGenerator<unknown, T>): Promise<T> {
+  for (let next = await steps.next(); ; next = await steps.next()) if (next.done) return next.value;
+}

@@ -1,0 +1,47 @@
+import { check, InputError } from "../errors.ts";
+import { input, type Value } from "../graph/index.ts";
+import { dtypeOfDataType } from "./data-type.ts";
+import { checkExtent, quote } from "./imported-node.ts";
+import type { ValueInfoProto } from "./proto.ts";
+import { type Dimension, tensorTypeFromProto } from "./type-proto.ts";
+
+/** The inputs of a graph; axes without a fixed size take theirs from `dimensions`. */
+export function importInputs(
+  infos: readonly ValueInfoProto[],
+  dimensions: Readonly<Record<string, number>>,
+  where: string,
+): Value<"Input">[] {
+  const inputs = infos.map((info) => openInput(info, where));
+  const unbound = new Set(inputs.flatMap(({ name, axes }) => axes.flatMap((axis, i) => unboundName(name, axis, i))));
+  const missing = [...unbound].filter((name) => !Object.hasOwn(dimensions, name));
+  check(missing.length === 0, () => ({
+    code: "unbound-dimensions",
+    where,
+    message: `expected a size for each dynamic dimension, got none for ${missing.slice(0, 8).map(quote).join(", ")}`,
+    remedy: `pass dimensions such as { ${quote(missing[0] as string)}: 1 }`,
+  }));
+  return inputs.map(({ name, dtype, axes }) => {
+    const shape = axes.map((axis, i) => (typeof axis === "number" ? axis : dimensions[dimensionName(name, axis, i)]));
+    checkExtent(shape as number[], `${where}, input ${quote(name)}`);
+    return input(name, dtype, shape as number[]);
+  });
+}
+
+function openInput({ name = "", type }: ValueInfoProto, where: string) {
+  const place = `${where}, input ${quote(name)}`;
+  const tensorType = type && tensorTypeFromProto(type);
+  if (!tensorType?.shape) {
+    const message = "expected a tensor with a known number of axes, got another type";
+    throw new InputError({ code: "unsupported-onnx", where: place, message, remedy: "export the model with shapes" });
+  }
+  return { name, dtype: dtypeOfDataType(tensorType.dataType, place), axes: tensorType.shape };
+}
+
+function unboundName(input: string, axis: Dimension, index: number): string[] {
+  return typeof axis === "number" ? [] : [dimensionName(input, axis, index)];
+}
+
+/** What an axis without a fixed size is called; one without a name is called by its place. */
+function dimensionName(input: string, axis: string | null, index: number): string {
+  return axis ?? `${input}[${index}]`;
+}

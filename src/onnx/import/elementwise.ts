@@ -1,0 +1,83 @@
+import { apply, type Operator, type Value } from "../../graph/index.ts";
+import { dtypeOfDataType } from "../data-type.ts";
+import {
+  floatAttribute,
+  type Importer,
+  intAttribute,
+  knownOperand,
+  operand,
+  refuse,
+  required,
+  stringAttribute,
+} from "../imported-node.ts";
+
+/** The operator of the same name, without attributes. */
+export function plain(op: Operator): Importer {
+  // The table of operators has checked how many operands there are.
+  return (node) =>
+    apply(
+      op as "Add",
+      node.operands.map((_, i) => operand(node, i)),
+    );
+}
+
+/** The first input. */
+export const identity: Importer = (node) => operand(node, 0);
+
+/** Combines any number of inputs, from left to right. */
+export function chain(combine: (sum: Value, next: Value) => Value): Importer {
+  return (node) => {
+    const [first, ...rest] = node.operands.map((_, i) => operand(node, i)) as [Value, ...Value[]];
+    return rest.reduce(combine, first);
+  };
+}
+
+export const mean: Importer = (node) => {
+  const sum = chain((a, b) => a.add(b))(node) as Value;
+  return sum.div(node.operands.length);
+};
+
+/** A power, whose exponent may be of another type. */
+export const power: Importer = (node) => {
+  const base = operand(node, 0);
+  return base.pow(operand(node, 1).cast(base.dtype));
+};
+
+/** Bounds are attributes at first, inputs from operator set 11 on. */
+export const clip: Importer = (node) => {
+  const x = operand(node, 0);
+  const low = node.opset < 11 ? floatAttribute(node, "min") : node.operands[1];
+  const high = node.opset < 11 ? floatAttribute(node, "max") : node.operands[2];
+  const raised = low === undefined ? x : x.maximum(low);
+  return high === undefined ? raised : raised.minimum(high);
+};
+
+export const leakyRelu: Importer = (node) => operand(node, 0).leakyRelu(floatAttribute(node, "alpha") ?? 0.01);
+
+export const hardSigmoid: Importer = (node) => {
+  const [alpha, beta] = [floatAttribute(node, "alpha") ?? 0.2, floatAttribute(node, "beta") ?? 0.5];
+  return apply("HardSigmoid", [operand(node, 0)], { alpha, beta });
+};
+
+export const gelu: Importer = (node) => {
+  const approximate = stringAttribute(node, "approximate") ?? "none";
+  if (approximate !== "none" && approximate !== "tanh") refuse("expected approximate none or tanh, got another one");
+  return operand(node, 0).gelu(approximate);
+};
+
+export const cast: Importer = (node) => {
+  const to = required(intAttribute(node, "to"), "attribute to");
+  return operand(node, 0).cast(dtypeOfDataType(to, "attribute to"));
+};
+
+export const castLike: Importer = (node) => operand(node, 0).cast(operand(node, 1).dtype);
+
+/** Only NaN does. */
+export const differsFromItself: Importer = (node) => operand(node, 0).equal(operand(node, 0)).not();
+
+/** The identity: models are imported for inference. */
+export const dropout: Importer = (node) => {
+  const isTraining = knownOperand(node, 2)?.data[0];
+  if (isTraining) refuse("expected dropout at inference, got training mode", "export the model in evaluation mode");
+  return operand(node, 0);
+};

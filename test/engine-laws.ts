@@ -1,0 +1,76 @@
+import type { Engine, Tensors } from "../src/engine/index.ts";
+import { input, type Value } from "../src/graph/index.ts";
+import { type DType, fromNumbers, toNumbers, zeros } from "../src/tensor/index.ts";
+
+/** Something that every engine promises beside its numbers. */
+interface EngineLaw {
+  readonly name: string;
+  readonly observe: (engine: Engine) => Promise<unknown>;
+  readonly expected: unknown;
+}
+
+const x = input("x", "float32", [3]);
+const feeds = (...numbers: number[]) => ({ x: fromNumbers("float32", numbers, [3]) });
+const numbersOf = (tensors: Tensors) => Object.values(tensors).map((each) => [...toNumbers(each)]);
+
+export const engineLaws: readonly EngineLaw[] = [
+  {
+    name: "writes into the outputs it is handed, again and again",
+    observe: async (engine) => {
+      await using program = await engine.compile({ y: x.mul(2), z: x.add(1) });
+      const y = zeros("float32", [3]);
+      const first = await program.run(feeds(1, 2, 3), { y });
+      const second = await program.run(feeds(4, 5, 6), { y });
+      return [first.y === y, second.y === y, ...numbersOf({ y, first: first.z!, second: second.z! })];
+    },
+    expected: [true, true, [8, 10, 12], [2, 3, 4], [5, 6, 7]],
+  },
+  {
+    name: "reads what is in a tensor now",
+    observe: async (engine) => {
+      await using program = await engine.compile({ y: x.mul(2) });
+      const feed = feeds(1, 2, 3);
+      await program.run(feed);
+      feed.x.data.set([7, 8, 9]);
+      return numbersOf(await program.run(feed));
+    },
+    expected: [[14, 16, 18]],
+  },
+  {
+    name: "compiles and runs several graphs at once",
+    observe: (engine) => Promise.all([1, 2, 3, 4].map((factor) => runOnce(engine, x.mul(factor).sum()))),
+    expected: [6, 12, 18, 24],
+  },
+  {
+    name: "computes with every element type",
+    observe: (engine) =>
+      Promise.all(
+        (["float32", "float64", "int32", "int64", "uint8", "bool"] as const).map((t) => castTwice(engine, t)),
+      ),
+    expected: new Array(6).fill([0, 1, 1]),
+  },
+  {
+    name: "computes with half precision",
+    observe: (engine) => castTwice(engine, "float16"),
+    expected: [0, 1, 1],
+  },
+];
+
+async function runOnce(engine: Engine, value: Value): Promise<number> {
+  await using program = await engine.compile({ value });
+  return toNumbers((await program.run(feeds(1, 2, 3))).value!)[0] as number;
+}
+
+async function castTwice(engine: Engine, dtype: DType): Promise<number[]> {
+  await using program = await engine.compile({ y: input("x", dtype, [3]).cast("float32").cast(dtype) });
+  const { y } = await program.run({ x: fromNumbers(dtype, [0, 1, 1], [3]) });
+  return [...toNumbers(y!)];
+}
+
+/** What the engine does under each law; plain data, so that it can come from another process. */
+export { castTwice };
+export async function observeLaws(engine: Engine): Promise<Record<string, unknown>> {
+  const observed: Record<string, unknown> = {};
+  for (const { name, observe } of engineLaws) observed[name] = await observe(engine).catch(String);
+  return observed;
+}
