@@ -3,7 +3,7 @@ import { input, type Value } from "../src/graph/index.ts";
 import { type DType, fromNumbers, toNumbers, zeros } from "../src/tensor/index.ts";
 
 /** Something that every engine promises beside its numbers. */
-interface EngineLaw {
+export interface EngineLaw {
   readonly name: string;
   readonly observe: (engine: Engine) => Promise<unknown>;
   readonly expected: unknown;
@@ -41,19 +41,11 @@ export const engineLaws: readonly EngineLaw[] = [
     observe: (engine) => Promise.all([1, 2, 3, 4].map((factor) => runOnce(engine, x.mul(factor).sum()))),
     expected: [6, 12, 18, 24],
   },
-  {
-    name: "computes with every element type",
-    observe: (engine) =>
-      Promise.all(
-        (["float32", "float64", "int32", "int64", "uint8", "bool"] as const).map((t) => castTwice(engine, t)),
-      ),
-    expected: new Array(6).fill([0, 1, 1]),
-  },
-  {
-    name: "computes with half precision",
-    observe: (engine) => castTwice(engine, "float16"),
+  ...(["float16", "float32", "float64", "int32", "int64", "uint8", "bool"] as const).map((dtype) => ({
+    name: `computes with ${dtype}`,
+    observe: (engine: Engine) => castTwice(engine, dtype),
     expected: [0, 1, 1],
-  },
+  })),
 ];
 
 async function runOnce(engine: Engine, value: Value): Promise<number> {
@@ -68,7 +60,6 @@ async function castTwice(engine: Engine, dtype: DType): Promise<number[]> {
 }
 
 /** What the engine does under each law; plain data, so that it can come from another process. */
-export { castTwice };
 export async function observeLaws(engine: Engine): Promise<Record<string, unknown>> {
   const observed: Record<string, unknown> = {};
   for (const { name, observe } of engineLaws) observed[name] = await observe(engine).catch(String);

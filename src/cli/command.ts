@@ -63,24 +63,37 @@ type WordTypes = Record<string, { type: "boolean" | "string"; short?: string }>;
 
 function parseWords(name: string, options: WordTypes, words: readonly string[]) {
   try {
-    const { values, positionals } = parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
+    const args = withNegativeValues(options, words);
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true, strict: true });
     return { values: values as Call["options"], positionals };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const [unknown] = /--?[\w-]+/.exec(message) ?? [""];
-    if (code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw usageError(name, firstSentence(message));
-    const meant = closestName(unknown.replace(/^-+/, ""), Object.keys(options));
+    const [, option = ""] = /'(?:-\w, )?(--?[\w-]+)/.exec(message) ?? [];
+    if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw unknownOption(name, option, Object.keys(options));
+    const isSwitch = message.includes("does not take an argument");
     throw usageError(
       name,
-      `expected an option of ${name}, got ${unknown}`,
-      meant ? `did you mean --${meant}?` : `see orbifold ${name} --help`,
+      isSwitch ? `expected ${option} without a value` : `expected a value after ${option}, got none`,
     );
   }
 }
 
-function firstSentence(message: string): string {
-  const [sentence] = message.split(/\.\s|\n/);
-  return (sentence as string).replace(/^[A-Z]/, (letter) => letter.toLowerCase());
+/** Joins `--lr -1` into `--lr=-1`: a number after an option is its value, also where it looks like another option. */
+function withNegativeValues(options: WordTypes, words: readonly string[]): string[] {
+  const args: string[] = [];
+  for (const word of words) {
+    const option = args.at(-1)?.replace(/^--/, "");
+    const isValue = option !== undefined && options[option]?.type === "string" && args.at(-1)?.startsWith("--");
+    if (isValue && /^-[\d.]/.test(word)) args[args.length - 1] += `=${word}`;
+    else args.push(word);
+  }
+  return args;
+}
+
+function unknownOption(name: string, option: string, known: readonly string[]): InputError {
+  const meant = closestName(option.replace(/^-+/, ""), known);
+  const remedy = meant ? `did you mean --${meant}?` : `see orbifold ${name} --help`;
+  return usageError(name, `expected an option of ${name}, got ${option}`, remedy);
 }
 
 function usageError(name: string, message: string, remedy = `see orbifold ${name} --help`): InputError {

@@ -9,9 +9,14 @@ export const engineOptions: Readonly<Record<string, OptionSpec>> = {
   threads: { value: "N", help: "threads of the engine (all processors)" },
 };
 
+/** What `--engine` says. */
+export function engineName(call: Call): "cpu" | "webgpu" | "reference" {
+  return choiceOf(call, "engine", ["cpu", "webgpu", "reference"], "cpu");
+}
+
 /** The engine that `--engine` names. */
 export async function engineOf(call: Call): Promise<Engine> {
-  const name = choiceOf(call, "engine", ["cpu", "webgpu", "reference"], "cpu");
+  const name = engineName(call);
   const threads = numberOf(call, "threads", { least: 1, most: 1024, whole: true });
   if (name === "reference") return referenceEngine();
   return nativeEngine({ provider: name, ...(threads !== undefined && { threads }) });

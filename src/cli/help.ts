@@ -10,7 +10,7 @@ export function generalHelp(commands: Readonly<Record<string, { readonly summary
     "",
     ...table(rows),
     "",
-    "orbifold <command> --help shows the options of a command; --version prints the version.",
+    "orbifold <command> --help shows the options of a command, --version the version.",
   ].join("\n");
 }
 

@@ -44,7 +44,7 @@ async function run(call: Call): Promise<Outcome> {
       "",
       ...table(
         ["tensor", "type", "shape"],
-        tensors.map(({ name, dtype, shape }) => [name, dtype, formatShape(shape)]),
+        tensors.map(({ name, dtype, shape }) => [printable(name), dtype, formatShape(shape)]),
       ),
     ],
   };
@@ -75,6 +75,11 @@ async function onnxContents(source: ByteSource): Promise<Contents> {
   }));
   const metadata = Object.fromEntries(metadataProps.map(({ key = "", value = "" }) => [key, value]));
   return { format: "onnx", tensors, network: null, metadata };
+}
+
+/** A name as it stands in the file, unless a terminal would obey it. */
+function printable(name: string): string {
+  return /\p{C}/u.test(name) ? JSON.stringify(name).replaceAll(/\p{C}/gu, "\ufffd") : name;
 }
 
 function describe({ net: _, ...options }: Network["description"]): string {

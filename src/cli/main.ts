@@ -2,14 +2,22 @@
 import { readFileSync } from "node:fs";
 import { closestName } from "../closest-name.ts";
 import { InputError } from "../errors.ts";
-import { type Outcome, parseCall } from "./command.ts";
+import { type Command, type Outcome, parseCall } from "./command.ts";
 import { commands } from "./commands.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 
 const [name, ...words] = process.argv.slice(2);
 /** Errors that are not about what was typed. */
 const exitStatus: Readonly<Record<string, number>> = { diverged: 1, interrupted: 130 };
-const wantsJson = words.includes("--json");
+const wantsJson = process.argv.includes("--json");
+
+// A reader such as `head` that has seen enough is no reason to complain.
+process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === "EPIPE") process.exit();
+  process.stderr.write(`orbifold: the output could not be printed: ${message}\n`);
+  process.exit(2);
+});
+process.stderr.on("error", () => {});
 
 try {
   process.exitCode = await main();
@@ -18,13 +26,18 @@ try {
 }
 
 async function main(): Promise<number> {
-  if (name === undefined || name === "help" || name === "--help" || name === "-h") return print(generalHelp(commands));
   if (name === "--version") return print(version());
-  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!entry) throw unknownCommand(name);
-  const { command } = await entry.load();
+  if (name === "help" && words[0] !== undefined) return print(commandHelp(words[0], await load(words[0])));
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") return print(generalHelp(commands));
+  const command = await load(name);
   if (words.includes("--help") || words.includes("-h")) return print(commandHelp(name, command));
   return finish(await command.run(parseCall(name, command, words)));
+}
+
+async function load(word: string): Promise<Command> {
+  const entry = Object.hasOwn(commands, word) ? commands[word] : undefined;
+  if (!entry) throw unknownCommand(word);
+  return (await entry.load()).command;
 }
 
 function finish({ json, text, status = 0 }: Outcome): number {
@@ -58,8 +71,9 @@ function fail(error: unknown): number {
     process.stderr.write(`orbifold: internal error, please report it\n${(error as Error)?.stack ?? error}\n`);
     return 70;
   }
-  process.stderr.write(`orbifold: ${error.message.replaceAll(/\s*\n\s*/g, " ")}\n`);
   const { code, detail, where, remedy } = error;
+  const line = where === "orbifold" ? error.message : `orbifold: ${error.message}`;
+  process.stderr.write(`${line.replaceAll(/\s*\n\s*/g, " ")}\n`);
   if (wantsJson) print(JSON.stringify({ error: { code, message: detail, where, remedy } }, null, 2));
   return exitStatus[code] ?? 2;
 }

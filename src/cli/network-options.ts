@@ -1,4 +1,5 @@
 import type { Dataset } from "../data/index.ts";
+import { check } from "../errors.ts";
 import { type Network, networkFrom } from "../nets/index.ts";
 import { outputsFor } from "../train/index.ts";
 import type { Call, OptionSpec } from "./command.ts";
@@ -17,7 +18,13 @@ export const networkOptions: Readonly<Record<string, OptionSpec>> = {
 };
 
 /** The built-in network of this name, shaped by the options and by the data set. */
-export function networkFor(name: string, call: Call, { sampleShape, ...dataset }: Dataset): Network {
+export function networkFor(name: string, call: Call, dataset: Dataset): Network {
+  check(name !== "gpt2", () => ({
+    code: "bad-fit",
+    where: name,
+    message: `expected a network of real inputs for ${dataset.name}, got one of tokens`,
+    remedy: "choose another network",
+  }));
   const count = { least: 1, whole: true };
   const isMlp = name === "mlp";
   const options = {
@@ -31,6 +38,6 @@ export function networkFor(name: string, call: Call, { sampleShape, ...dataset }
     heads: numberOf(call, "heads", count),
   };
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const outputs = outputsFor({ sampleShape, ...dataset });
-  return networkFrom({ net: name, input: sampleShape, outputs, ...Object.fromEntries(given) });
+  const shape = { input: dataset.sampleShape, outputs: outputsFor(dataset) };
+  return networkFrom({ net: name, ...shape, ...Object.fromEntries(given) });
 }

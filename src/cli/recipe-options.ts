@@ -1,3 +1,4 @@
+import { check } from "../errors.ts";
 import type { Optimizer, Schedule, TrainOptions } from "../train/index.ts";
 import type { Call, OptionSpec } from "./command.ts";
 import { choiceOf, numberOf } from "./values.ts";
@@ -37,10 +38,17 @@ export function recipeOf(call: Call): Required<Recipe> {
 
 function optimizerOf(call: Call): Optimizer {
   const kind = choiceOf(call, "sampler", ["sgd", "adam", "adamw"], "sgd");
-  const learningRate = numberOf(call, "lr", {}, kind === "sgd" ? 0.02 : 0.001);
+  const learningRate = numberOf(call, "lr", { above: 0 }, kind === "sgd" ? 0.02 : 0.001);
   const weightDecay = numberOf(call, "weight-decay", { least: 0 }, 0);
+  const stray = ["momentum", "no-nesterov"].find((option) => kind !== "sgd" && call.options[option] !== undefined);
+  check(stray === undefined, () => ({
+    code: "usage",
+    where: `--${stray}`,
+    message: `expected --sampler sgd beside it, got ${kind}`,
+    remedy: `leave out --${stray}`,
+  }));
   if (kind !== "sgd") return { kind, learningRate, weightDecay };
-  const momentum = numberOf(call, "momentum", { least: 0 }, 0.9);
+  const momentum = numberOf(call, "momentum", { least: 0, below: 1 }, 0.9);
   return { kind, learningRate, weightDecay, momentum, nesterov: momentum > 0 && !call.options["no-nesterov"] };
 }
 

@@ -1,16 +1,17 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { closestName } from "../closest-name.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Engine } from "../engine/index.ts";
-import { check, InputError } from "../errors.ts";
+import { check } from "../errors.ts";
 import { encodeModelFile, networkNames, type Parameters } from "../nets/index.ts";
 import { lockFolder, makeFolder, progressBar, runTraining, writeFileAtomically } from "../node/index.ts";
 import { rngKey } from "../tensor/index.ts";
 import { type Evaluation, evaluate, memberParameters, type Progress, type TrainingState } from "../train/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { dataOptions, datasetOf, withSamples } from "./data-options.ts";
-import { engineOf, engineOptions } from "./engine-options.ts";
+import { engineName, engineOf, engineOptions } from "./engine-options.ts";
 import { formatLoss, formatPercent, table } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { networkFor, networkOptions } from "./network-options.ts";
@@ -41,11 +42,12 @@ export const command: Command = {
 
 async function run(call: Call): Promise<Outcome> {
   const plan = await planOf(call);
-  await makeFolder(plan.folder);
+  await using _folder = await makeFolder(plan.folder);
+  using interrupt = interruptSignal();
   await using _lock = await lockFolder(plan.folder);
-  if (!plan.force) refuseExisting(plan.members.map(({ path }) => path));
+  refuseExisting(plan);
   await using engine = await engineOf(call);
-  const { state, seconds, steps } = await trainAll(plan, engine, call);
+  const { state, seconds, steps } = await trainAll(plan, engine, { call, signal: interrupt.signal });
   const parameters = memberParameters(plan.network, state);
   const models = await judge(plan, parameters, state, engine);
   for (const [i, model] of models.entries()) await store(plan, model, parameters[i] as Parameters, i, state);
@@ -59,14 +61,16 @@ type Plan = Awaited<ReturnType<typeof planOf>>;
 async function planOf(call: Call) {
   const [name] = call.positionals as readonly [string];
   const folder = requiredText(call, "out", "name a folder with -o");
+  const meant = closestName(name, networkNames);
   check(networkNames.includes(name), () => ({
     code: "unknown-net",
     where: "train",
     message: `expected one of ${networkNames.join(", ")}, got ${JSON.stringify(name)}`,
+    ...(meant && { remedy: `did you mean ${meant}?` }),
   }));
   const recipe = recipeOf(call);
-  const first = numberOf(call, "seed", { least: 0, whole: true }, 0);
   const count = numberOf(call, "count", { least: 1, most: 100_000, whole: true }, 1);
+  const first = numberOf(call, "seed", { least: 0, most: Number.MAX_SAFE_INTEGER - count, whole: true }, 0);
   const dataset = withSamples(call, (await datasetOf(call)).dataset);
   const network = networkFor(name, call, dataset);
   const seeds = Array.from({ length: count }, (_, i) => first + i);
@@ -77,7 +81,7 @@ async function planOf(call: Call) {
     recipe,
     members: seeds.map((seed) => ({ seed, path: join(folder, `${name}-seed${seed}.safetensors`) })),
     statePath: join(folder, `${name}-state.safetensors`),
-    settings: { network: network.description, data: dataUsed(dataset), seeds, ...recipe },
+    settings: { network: network.description, data: dataUsed(dataset), engine: engineName(call), seeds, ...recipe },
     resume: call.options.resume === true,
     force: call.options.force === true,
   };
@@ -87,19 +91,28 @@ function dataUsed({ name, train }: Dataset) {
   return { name, samples: train.inputs.shape[0] };
 }
 
-function refuseExisting(paths: readonly string[]): void {
-  const existing = paths.find((path) => existsSync(path));
-  if (existing === undefined) return;
-  throw new InputError({
+function refuseExisting({ members, statePath, resume, force }: Plan): void {
+  if (force) return;
+  const existing = members.map(({ path }) => path).find((path) => existsSync(path));
+  check(existing === undefined, () => ({
     code: "file-exists",
-    where: existing,
+    where: existing as string,
     message: "already exists",
     remedy: "pass --force or another -o",
-  });
+  }));
+  check(resume || !existsSync(statePath), () => ({
+    code: "file-exists",
+    where: statePath,
+    message: "holds an unfinished run",
+    remedy: "pass --resume to go on with it, --force to lose it, or another -o",
+  }));
 }
 
-async function trainAll({ network, dataset, recipe, members, ...plan }: Plan, engine: Engine, call: Call) {
-  using interrupt = interruptSignal();
+async function trainAll(
+  { network, dataset, recipe, members, ...plan }: Plan,
+  engine: Engine,
+  { call, signal }: { readonly call: Call; readonly signal: AbortSignal },
+) {
   using bar = progressBar({ quiet: call.quiet });
   const start = performance.now();
   let steps = 0;
@@ -110,7 +123,7 @@ async function trainAll({ network, dataset, recipe, members, ...plan }: Plan, en
     settings: plan.settings,
     statePath: plan.statePath,
     resume: plan.resume,
-    signal: interrupt.signal,
+    signal,
     onStep(progress) {
       steps++;
       bar.update({

@@ -22,7 +22,9 @@ export function requiredText(call: Call, name: string, remedy: string): string {
 
 interface NumberRange {
   readonly least?: number;
+  readonly above?: number;
   readonly most?: number;
+  readonly below?: number;
   readonly whole?: boolean;
 }
 
@@ -34,18 +36,26 @@ export function numberOf(call: Call, name: string, range: NumberRange = {}, othe
   return text === undefined ? otherwise : parseNumber(`--${name}`, text, range);
 }
 
-function parseNumber(where: string, text: string, { least, most, whole = false }: NumberRange): number {
+function parseNumber(where: string, text: string, range: NumberRange): number {
+  const { least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY, whole = false } = range;
+  const { above = Number.NEGATIVE_INFINITY, below = Number.POSITIVE_INFINITY } = range;
   const value = text.trim() === "" ? Number.NaN : Number(text);
   const fits =
     Number.isFinite(value) &&
-    (!whole || Number.isInteger(value)) &&
-    value >= (least ?? Number.NEGATIVE_INFINITY) &&
-    value <= (most ?? Number.POSITIVE_INFINITY);
-  const bounds = [least === undefined ? "" : ` from ${least}`, most === undefined ? "" : ` to ${most}`].join("");
+    (!whole || Number.isSafeInteger(value)) &&
+    value >= least &&
+    value > above &&
+    value <= most &&
+    value < below;
+  const words = { least: "from", above: "above", most: "to", below: "to below" } as const;
+  const bounds = Object.entries(words).map(([bound, word]) => {
+    const limit = range[bound as keyof typeof words];
+    return limit === undefined ? "" : ` ${word} ${limit}`;
+  });
   check(fits, () => ({
     code: "bad-option",
     where,
-    message: `expected a ${whole ? "whole " : ""}number${bounds}, got ${JSON.stringify(text)}`,
+    message: `expected a ${whole ? "whole " : ""}number${bounds.join("")}, got ${JSON.stringify(text)}`,
   }));
   return value;
 }

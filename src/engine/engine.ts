@@ -13,9 +13,21 @@ export interface Program extends AsyncDisposable {
   run(feeds: Tensors, into?: Tensors): Promise<Tensors>;
 }
 
+/** A graph that runs many rounds in a row, what it computes under the name of an input replacing that input. */
+export interface LoopProgram extends AsyncDisposable {
+  /**
+   * Runs at least one round. `feeds` holds the first value of every carried input, one value per round (along a new first
+   * axis) of every stepped one, and the others as they are. Returns the last values of the carried inputs, written in
+   * place where `into` names them, and the other outputs of all rounds along a new first axis.
+   */
+  run(rounds: number, feeds: Tensors, into?: Tensors): Promise<Tensors>;
+}
+
 /** Something that runs graphs. */
 export interface Engine extends AsyncDisposable {
   readonly name: string;
   /** Prepares the graph that computes the named outputs; its inputs are the `Input` values these depend on. */
   compile(outputs: Readonly<Record<string, Value>>): Promise<Program>;
+  /** Prepares a graph that is run round after round; `stepped` names the inputs that differ between rounds. */
+  compileLoop(outputs: Readonly<Record<string, Value>>, stepped: readonly string[]): Promise<LoopProgram>;
 }

@@ -1,13 +1,12 @@
 import { afterAll, describe, expect, it } from "vitest";
+import { engineLaws } from "../../test/engine-laws.ts";
 import { disagreement } from "../../test/engine-matrix.ts";
+import { tolerances } from "../../test/engine-verdicts.ts";
 import { operatorCases } from "../../test/operator-cases.ts";
 import { nativeEngine } from "../node/index.ts";
 
 const cpu = await nativeEngine({ threads: 2 });
 afterAll(() => cpu[Symbol.asyncDispose]());
-
-/** Rounding of a short chain of operations, relative to the largest element. */
-const tolerances = { float32: 2e-5, float64: 1e-13 } as const;
 
 for (const dtype of ["float32", "float64"] as const) {
   describe(`ONNX Runtime against the reference in ${dtype}`, () => {
@@ -16,3 +15,9 @@ for (const dtype of ["float32", "float64"] as const) {
     });
   });
 }
+
+describe("ONNX Runtime", () => {
+  it.each(engineLaws)("$name", async ({ observe, expected }) => {
+    expect(await observe(cpu)).toEqual(expected);
+  });
+});

@@ -1,4 +1,5 @@
-export type { Engine, Program, Tensors } from "./engine.ts";
-export { type OrtEngineOptions, type OrtModule, ortEngine } from "./ort.ts";
+export type { Engine, LoopProgram, Program, Tensors } from "./engine.ts";
+export { ortEngine } from "./ort/engine.ts";
+export type { OrtEngineOptions, OrtModule } from "./ort/module.ts";
+export { type WebEngineOptions, type WebOrtModule, webEngine } from "./ort/web.ts";
 export { referenceEngine } from "./reference/engine.ts";
-export { type WebEngineOptions, type WebOrtModule, webEngine } from "./web.ts";

@@ -78,12 +78,9 @@ function pullBack(value: Value, g: Value): [Value, Value | null | undefined][] {
 export function hessianVectorProduct(output: Value, wrt: readonly Value[], direction: readonly Value[]): Value[] {
   checkLike("hessianVectorProduct", wrt, direction);
   const slopes = grad(output, wrt).map((g, i) => g.mul(direction[i] as Value).sum());
-  return slopes.length === 0
-    ? []
-    : grad(
-        slopes.reduce((sum, slope) => sum.add(slope)),
-        wrt,
-      );
+  if (slopes.length === 0) return [];
+  const slope = slopes.reduce((sum, each) => sum.add(each));
+  return grad(slope, wrt);
 }
 
 /** Throws unless there is one value for each of `expected`, of its element type and shape. */

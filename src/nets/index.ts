@@ -22,9 +22,9 @@ export {
   type Parameters,
   parameterCount,
 } from "./network.ts";
+export { networkFromOnnx } from "./onnx-network.ts";
 export type { ImageOptions } from "./options.ts";
 export { networkFrom, networkNames } from "./registry.ts";
-export { networkFromOnnx } from "./onnx-network.ts";
 export { resnet18, resnet20, resnet50 } from "./resnet.ts";
 export { describedNetwork, descriptionKey, encodeModelFile, type Model, readParameters } from "./saved-network.ts";
 export { type VggOptions, vgg16 } from "./vgg.ts";

@@ -25,7 +25,24 @@ export function encodeModelFile(
 /** The network that a checkpoint says it is for; null where it says nothing. */
 export function describedNetwork({ metadata }: Checkpoint, where: string): Network | null {
   const text = metadata[descriptionKey];
-  return text === undefined ? null : networkFrom(parseDescription(text, where));
+  return text === undefined ? null : rebuilt(parseDescription(text, where), where);
+}
+
+/** The network of a description; what is wrong with it is said of the file. */
+function rebuilt(description: NetworkDescription, file: string): Network {
+  try {
+    return networkFrom(description);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const { code, detail, where } = error;
+    throw new InputError({
+      code,
+      where: `${file}, network's ${where}`,
+      message: detail,
+      remedy: "name the network with --net",
+      cause: error,
+    });
+  }
 }
 
 function parseDescription(text: string, where: string): NetworkDescription {

@@ -22,15 +22,15 @@ const eraseLine = "\r\u001b[2K";
 export function progressBar({ quiet = false, stream = stderr as Terminal } = {}): ProgressBar {
   if (quiet || !stream.isTTY) return { update: () => {}, [Symbol.dispose]: () => {} };
   let drawn = Number.NEGATIVE_INFINITY;
-  let start: { readonly time: number; readonly done: number } | null = null;
+  let start: { readonly time: number; readonly done: number; readonly label: string } | null = null;
   return {
     update(report) {
       const now = performance.now();
-      start ??= { time: now, done: report.done };
+      if (start?.label !== report.label) start = { time: now, done: report.done, label: report.label };
       if (now - drawn < redrawMilliseconds && report.done < report.total) return;
       drawn = now;
       const rate = (report.done - start.done) / Math.max((now - start.time) / 1000, 1e-9);
-      stream.write(eraseLine + formatProgress(report, rate).slice(0, (stream.columns ?? 80) - 1));
+      stream.write(eraseLine + formatProgress(report, rate).slice(0, (stream.columns || 80) - 1));
     },
     [Symbol.dispose]: () => {
       if (start) stream.write(eraseLine);
@@ -55,7 +55,7 @@ export function formatProgress({ label, done, total, unit, note }: ProgressRepor
 }
 
 function significant(value: number): string {
-  return value >= 100 ? Math.round(value).toString() : value.toPrecision(2);
+  return value >= 99.5 ? Math.round(value).toString() : value.toPrecision(2);
 }
 
 /** `45 s`, `3 min 20 s`, `2 h 5 min`. */

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { openSafetensors } from "../checkpoint/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { check, InputError } from "../errors.ts";
@@ -32,6 +33,9 @@ export interface TrainingRun {
 /** A crash loses at most this much work. */
 const saveEveryMilliseconds = 60_000;
 
+/** Signals are seen only between the turns of the event loop, and an engine in plain JavaScript makes none. */
+const restEveryMilliseconds = 50;
+
 /**
  * Trains as `train` does and keeps the state in a file: every minute, when `signal` stops the run, and the last good one
  * when it diverges. The file is left for the caller to remove once the result is safe.
@@ -41,8 +45,13 @@ export async function runTraining(run: TrainingRun): Promise<TrainingState> {
   const steps = train(run.network, run.dataset, { ...run.options, ...(resumeFrom && { resumeFrom }) });
   let saved = performance.now();
   try {
+    let rested = performance.now();
     for (let next = await steps.next(); ; next = await steps.next()) {
       if (next.done) return next.value;
+      if (performance.now() - rested > restEveryMilliseconds) {
+        await setImmediate();
+        rested = performance.now();
+      }
       const progress = next.value;
       run.onStep(progress);
       if (run.signal.aborted) return await interrupt(run, progress);
@@ -66,7 +75,7 @@ async function loadState({ statePath, settings }: TrainingRun): Promise<Training
     remedy: "start anew without --resume",
   }));
   await using source = await fileSource(statePath);
-  return readState(await openSafetensors(source), settings, statePath);
+  return await readState(await openSafetensors(source), settings, statePath);
 }
 
 async function saveState({ statePath, settings }: TrainingRun, state: TrainingState): Promise<void> {

@@ -20,6 +20,6 @@ const advice =
 describe("the official ONNX checker", () => {
   test.each(Object.entries(encodedModels))("has accepted the model that is encoded today: %s", (name, encode) => {
     const sha256 = createHash("sha256").update(encode()).digest("hex");
-    expect(checked.get(name), advice).toEqual({ name, opset: { "": opset }, sha256, ok: true });
+    expect(checked.get(name), advice).toMatchObject({ opset: { "": opset }, sha256, ok: true });
   });
 });

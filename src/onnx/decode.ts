@@ -9,6 +9,7 @@ import { orderNodes } from "./node-order.ts";
 import type { ModelProto, NodeProto, TensorProto } from "./proto.ts";
 import { type ExternalLoader, tensorFromProto } from "./tensor-proto.ts";
 
+/** How a model is turned into a graph. */
 export interface DecodeOptions {
   /** Sizes of dynamic dimensions by name; one without a name is called by its place, such as `x[0]`. */
   readonly dimensions?: Readonly<Record<string, number>>;
@@ -17,6 +18,7 @@ export interface DecodeOptions {
   readonly loadExternal?: ExternalLoader;
 }
 
+/** A graph and what the file stores for it. */
 export interface ImportedGraph {
   readonly inputs: readonly Value<"Input">[];
   readonly outputs: Readonly<Record<string, Value>>;
@@ -144,16 +146,18 @@ function compute(proto: NodeProto, scope: Scope): readonly Value[] {
 }
 
 function importOf(proto: NodeProto): OperatorImport {
-  const { opType = "", domain = "", input: inputs = [] } = proto;
+  const { opType = "", domain = "", input: inputs = [], attribute = [] } = proto;
   const found = operatorImport(standardName(domain), opType);
   check(found, () => ({
     code: "unsupported-operator",
     message: `expected an operator that can be imported, got ${quote(opType)} of domain ${quote(domain || "ai.onnx")}`,
     remedy: "export the model with standard operators and without control flow",
   }));
-  const { fewest, most } = found;
+  const { fewest, most, attributes } = found;
   const isFine = inputs.length >= fewest && inputs.length <= most;
   if (!isFine) refuse(`expected ${fewest === most ? fewest : `${fewest} to ${most}`} inputs, got ${inputs.length}`);
+  const strange = attribute.find(({ name = "" }) => !attributes.includes(name));
+  if (strange) refuse(`expected attributes among ${attributes.join(", ") || "none"}, got ${quote(strange.name ?? "")}`);
   return found;
 }
 

@@ -62,7 +62,7 @@ function encodeNodes(outputNames: readonly string[], outputs: readonly Value[]):
   return nodes;
 }
 
-/** Inputs keep their names; a computed output takes the first name asked for it. */
+/** Inputs keep their names; a computed output takes the first name asked for it. No name may stand for two values. */
 function claimNames(outputNames: readonly string[], outputs: readonly Value[]): Map<Value, string> {
   const inputs = inputsOf(outputs);
   const names = new Map<Value, string>(inputs.map((value) => [value, value.attributes.name]));

@@ -122,13 +122,14 @@ function accumulate(product: Value<"Gemm">, addend: Value, alpha: number): Value
   return apply("Gemm", [...product.operands, scaled.value], { transA, transB, alpha, beta: scaled.factor });
 }
 
-/** A value times a constant, as both. */
+/** A value times a constant, as both; attributes are float32, so only a factor that is exact there is split off. */
 function scaledBy(value: Value): { readonly value: Value; readonly factor: number } {
-  if (value.op !== "Mul") return { value, factor: 1 };
-  const [x, factor] = pair(value);
-  return factor.op === "Constant" && elementCount(factor.shape) === 1
-    ? { value: x, factor: numberOf(factor as Value<"Constant">) }
-    : { value, factor: 1 };
+  const whole = { value, factor: 1 };
+  if (value.op !== "Mul") return whole;
+  const [x, multiplier] = pair(value);
+  if (multiplier.op !== "Constant" || elementCount(multiplier.shape) !== 1) return whole;
+  const factor = numberOf(multiplier as Value<"Constant">);
+  return Math.fround(factor) === factor ? { value: x, factor } : whole;
 }
 
 const largestFloat32 = (2 - 2 ** -23) * 2 ** 127;

@@ -103,15 +103,18 @@ function attribute<K extends AttributeKind>(
   return isTyped ? { value } : refuse(`expected attribute ${quote(name)} of type ${kind}, got another type`);
 }
 
+/** A whole number; undefined where the attribute is left out. */
 export function intAttribute(node: ImportedNode, name: string): number | undefined {
   const found = attribute(node, name, "int");
   return found && Number(found.value ?? 0);
 }
 
+/** A whole number that says yes or no; no where it is left out. */
 export function flagAttribute(node: ImportedNode, name: string): boolean {
   return Boolean(intAttribute(node, name));
 }
 
+/** A list of whole numbers; undefined where the attribute is left out. */
 export function intsAttribute(node: ImportedNode, name: string): number[] | undefined {
   return attribute(node, name, "ints")?.value?.map(Number);
 }
@@ -122,15 +125,18 @@ export function floatAttribute(node: ImportedNode, name: string): number | undef
   return found && shortestDecimal(found.value ?? 0);
 }
 
+/** A list of real numbers, each read as `floatAttribute` does. */
 export function floatsAttribute(node: ImportedNode, name: string): number[] | undefined {
   return attribute(node, name, "floats")?.value?.map(shortestDecimal);
 }
 
+/** A text; undefined where the attribute is left out. */
 export function stringAttribute(node: ImportedNode, name: string): string | undefined {
   const found = attribute(node, name, "string");
   return found && String(found.value ?? "");
 }
 
+/** A tensor; undefined where the attribute is left out. */
 export function tensorAttribute(node: ImportedNode, name: string): TensorProto | undefined {
   return attribute(node, name, "tensor")?.value;
 }

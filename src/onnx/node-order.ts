@@ -2,6 +2,7 @@ import { InputError } from "../errors.ts";
 import { describeNode, quote } from "./imported-node.ts";
 import type { NodeProto } from "./proto.ts";
 
+/** What the outputs of a graph depend on. */
 export interface NodeOrder {
   /** The nodes that the outputs depend on, each behind those whose outputs it reads. */
   readonly nodes: readonly NodeProto[];

@@ -27,14 +27,14 @@ function imported(file: string, batch: number): ImportedGraph {
 async function outputOf({ inputs, outputs, initializers }: ImportedGraph, x: Listed): Promise<Float64Array> {
   const program = await referenceEngine().compile(outputs);
   const results = await program.run({ ...initializers, x: fromNumbers(inputs[0]!.dtype, x.data, x.shape) });
-  return toNumbers(results["y"]!);
+  return toNumbers(results.y!);
 }
 
 describe("a model exported by PyTorch", () => {
   test.each(files)("computes what PyTorch computes: %s", async (file) => {
     const { x, y } = cases[file.replace(/-\w+-\d+\.onnx$/, "")]!;
     const graph = imported(file, x.shape[0]!);
-    expect(graph.outputs["y"]!.shape).toEqual(y.shape);
+    expect(graph.outputs.y!.shape).toEqual(y.shape);
     const got = await outputOf(graph, x);
     expect(Math.max(...y.data.map((value, i) => Math.abs(value - got[i]!)))).toBeLessThan(tolerance);
   });

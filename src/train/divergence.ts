@@ -17,10 +17,11 @@ export class DivergenceError extends InputError {
   readonly lastGood: TrainingState;
 
   constructor({ what, member, value, step, learningRate }: Divergence, lastGood: TrainingState) {
+    const rate = Number(learningRate.toPrecision(3));
     super({
       code: "diverged",
       where: "train",
-      message: `expected a finite ${what}, got ${value} for network ${member + 1} at step ${step} with learning rate ${learningRate}`,
+      message: `expected a finite ${what}, got ${value} for network ${member + 1} at step ${step} with learning rate ${rate}`,
       remedy: "lower the learning rate or add warm-up steps",
     });
     this.lastGood = lastGood;

@@ -200,7 +200,7 @@ function checkOptions(network: Network, dataset: Dataset, options: TrainOptions)
   check(options.stopAt?.error === undefined || dataset.task === "classification", () => ({
     code: "bad-option",
     where: "stopAt",
-    message: `expected a loss to stop at, got an error, which ${dataset.name} (${dataset.task}) has none of`,
+    message: `expected a loss, got an error, which a regression such as ${dataset.name} does not have`,
     remedy: "stop at a loss",
   }));
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 
 /** The Chromium of this machine, or null where there is none; ORBIFOLD_CHROMIUM names another one. */
 export function findChromium(): string | null {
@@ -27,7 +27,23 @@ const quiet = [
 ];
 const webgpuWithoutGpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
 
-/** A headless browser with a fresh profile that computes WebGPU in software. */
+/** A headless browser with a fresh profile, which computes WebGPU in software. */
 export function launchChromium(executablePath: string): Promise<Browser> {
   return chromium.launch({ executablePath, chromiumSandbox: false, args: [...quiet, ...webgpuWithoutGpu] });
+}
+
+const startMilliseconds = 30_000;
+
+/** Waits until the page has put what a test can call in place; `before` runs ahead of its own script. */
+export async function openPage(browser: Browser, url: string, before: () => void = () => {}): Promise<Page> {
+  const page = await browser.newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.addInitScript(before);
+  await page.goto(url, { timeout: startMilliseconds });
+  const started = page.waitForFunction(() => "orbifold" in globalThis, undefined, { timeout: startMilliseconds });
+  await started.catch((cause: Error) => {
+    throw new Error(`${url} did not start: ${errors.join("; ") || cause.message}`, { cause });
+  });
+  return page;
 }

@@ -59,7 +59,7 @@ const arithmetic = (f: (a: number, b: number) => number) => broadcasting(f as (.
 function cast(value: Value<"Cast">, [x]: readonly Elements[]): Elements {
   const { to } = value.attributes;
   if (isFloat(to)) return x as Elements;
-  return (x as Elements).map(to === "bool" ? (element) => (element ? 1 : 0) : Math.trunc);
+  return (x as Elements).map(to === "bool" ? (element) => (element !== 0 ? 1 : 0) : Math.trunc);
 }
 
 export const elementwise = {

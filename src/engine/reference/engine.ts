@@ -2,6 +2,7 @@ import { type Elementary, expandDefinitions, inputsOf, topologicalOrder, type Va
 import { convert, isFloat, type Tensor, tensor, toNumbers } from "../../tensor/index.ts";
 import type { Engine, Program, Tensors } from "../engine.ts";
 import { checkFeeds, checkTensor } from "../feeds.ts";
+import { loopOver } from "../loop.ts";
 import { arrange } from "./arrange.ts";
 import { elementwise } from "./elementwise.ts";
 import type { Elements, Kernel } from "./kernels.ts";
@@ -26,6 +27,7 @@ export function referenceEngine(): Engine {
   return {
     name: "reference",
     compile: async (outputs) => compile(outputs),
+    compileLoop: async (outputs, stepped) => loopOver(compile(outputs), outputs, stepped),
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -15,6 +15,7 @@ import {
   wholeNumbers,
 } from "../imported-node.ts";
 
+/** A size of 0 stands for that of the input, -1 for what is left. */
 export const reshape: Importer = (node) => {
   const x = operand(node, 0);
   const asked = required(wholeNumbers(node, 1), "a shape");
@@ -23,6 +24,7 @@ export const reshape: Importer = (node) => {
   return x.reshape(shape);
 };
 
+/** The axes before and from `axis` on as those of a matrix. */
 export const flatten: Importer = (node) => {
   const x = operand(node, 0);
   const axis = intAttribute(node, "axis") ?? 1;
@@ -36,6 +38,7 @@ export function namedAxes(node: ImportedNode, since: number): number[] | undefin
   return node.opset < since ? intsAttribute(node, "axes") : wholeNumbers(node, 1);
 }
 
+/** Drops axes of size 1. */
 export const squeeze: Importer = (node) => {
   const x = operand(node, 0);
   const named = namedAxes(node, 13)?.map((axis) => normalizeAxis(axis, x.rank, ""));
@@ -45,6 +48,7 @@ export const squeeze: Importer = (node) => {
   return x.reshape(x.shape.filter((_, axis) => !axes.includes(axis)));
 };
 
+/** Inserts axes of size 1. */
 export const unsqueeze: Importer = (node) => {
   const x = operand(node, 0);
   const named = required(namedAxes(node, 13), "axes");
@@ -55,8 +59,10 @@ export const unsqueeze: Importer = (node) => {
   return x.reshape(Array.from({ length: rank }, (_, axis) => (axes.has(axis) ? 1 : (sizes.next().value as number))));
 };
 
+/** Axes in another order; reversed where none is given. */
 export const transpose: Importer = (node) => operand(node, 0).transpose(intsAttribute(node, "perm"));
 
+/** Both shapes broadcast. */
 export const expand: Importer = (node) => {
   const x = operand(node, 0);
   const asked = required(wholeNumbers(node, 1), "a shape");
@@ -66,6 +72,7 @@ export const expand: Importer = (node) => {
   );
 };
 
+/** Whole copies side by side along each axis. */
 export const tile: Importer = (node) => {
   const x = operand(node, 0);
   const repeats = required(wholeNumbers(node, 1), "repeats");
@@ -78,11 +85,13 @@ export const tile: Importer = (node) => {
     .reshape(x.shape.map((size, axis) => size * (repeats[axis] as number)));
 };
 
+/** Concatenation. */
 export const join: Importer = (node) => {
   const values = node.operands.map((_, i) => operand(node, i));
   return concat(values, required(intAttribute(node, "axis"), "attribute axis"));
 };
 
+/** Parts of given or equal sizes along an axis. */
 export const split: Importer = (node) => {
   const x = operand(node, 0);
   const axis = normalizeAxis(intAttribute(node, "axis") ?? 0, x.rank, "");
@@ -112,6 +121,7 @@ interface Range {
   readonly step: number;
 }
 
+/** Ranges of axes; bounds count from the end where negative and end where the axis does. */
 export const slice: Importer = (node) => {
   const x = operand(node, 0);
   return rangesOf(node, x).reduce((value, each) => sliced(node, value, each), x);
@@ -157,6 +167,7 @@ function sliced(node: ImportedNode, x: Value, { axis, start, end, step }: Range)
   );
 }
 
+/** Zeros around the tensor. */
 export const pad: Importer = (node) => {
   const x = operand(node, 0);
   const mode = stringAttribute(node, "mode") ?? "constant";

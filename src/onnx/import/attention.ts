@@ -10,9 +10,22 @@ export const attention: Importer = (node) => {
   const scale = floatAttribute(node, "scale") ?? 1 / Math.sqrt(q.shape[3] as number);
   const scores = q.matmul(swapLastAxes(k)).mul(scale);
   const mask = node.operands[3];
-  const seen = mask ? masked(scores, mask) : scores;
-  return (flagAttribute(node, "is_causal") ? causal(node, seen) : seen).softmax().matmul(v);
+  const biased = mask && mask.dtype !== "bool" ? scores.add(mask) : scores;
+  return visibleSoftmax(biased, visibility(node, scores)).matmul(v);
 };
+
+/** Which keys each query sees; undefined where it sees all. */
+function visibility(node: ImportedNode, scores: Value): Value | undefined {
+  const mask = node.operands[3]?.dtype === "bool" ? node.operands[3] : undefined;
+  if (!flagAttribute(node, "is_causal")) return mask;
+  const past = lowerTriangle(node, scores, 0);
+  return mask ? mask.and(past) : past;
+}
+
+/** A query that sees nothing attends to nothing. */
+function visibleSoftmax(scores: Value, visible: Value | undefined): Value {
+  return visible ? where(visible, where(visible, scores, Number.NEGATIVE_INFINITY).softmax(), 0) : scores.softmax();
+}
 
 function checkAttention(node: ImportedNode, q: Value, k: Value): void {
   if (q.rank !== 4 || q.shape[1] !== k.shape[1]) {
@@ -23,13 +36,4 @@ function checkAttention(node: ImportedNode, q: Value, k: Value): void {
   if (node.operands.slice(4).some(Boolean) || floatAttribute(node, "softcap") || node.outputCount > 1) {
     refuse("expected attention without a cache of keys and values and without a soft cap");
   }
-}
-
-function masked(scores: Value, mask: Value): Value {
-  return mask.dtype === "bool" ? where(mask, scores, Number.NEGATIVE_INFINITY) : scores.add(mask);
-}
-
-/** Each token sees itself and those before it. */
-function causal(node: ImportedNode, scores: Value): Value {
-  return where(lowerTriangle(node, scores, 0), scores, Number.NEGATIVE_INFINITY);
 }

@@ -25,15 +25,16 @@ export function plain(op: Operator): Importer {
 export const identity: Importer = (node) => operand(node, 0);
 
 /** Combines any number of inputs, from left to right. */
-export function chain(combine: (sum: Value, next: Value) => Value): Importer {
+export function chain(method: "add" | "maximum" | "minimum"): Importer {
   return (node) => {
     const [first, ...rest] = node.operands.map((_, i) => operand(node, i)) as [Value, ...Value[]];
-    return rest.reduce(combine, first);
+    return rest.reduce((sum, next) => sum[method](next), first);
   };
 }
 
+/** The mean of any number of inputs. */
 export const mean: Importer = (node) => {
-  const sum = chain((a, b) => a.add(b))(node) as Value;
+  const sum = chain("add")(node) as Value;
   return sum.div(node.operands.length);
 };
 
@@ -52,24 +53,29 @@ export const clip: Importer = (node) => {
   return high === undefined ? raised : raised.minimum(high);
 };
 
+/** Slope `alpha` below zero. */
 export const leakyRelu: Importer = (node) => operand(node, 0).leakyRelu(floatAttribute(node, "alpha") ?? 0.01);
 
+/** A line clipped to [0, 1]. */
 export const hardSigmoid: Importer = (node) => {
   const [alpha, beta] = [floatAttribute(node, "alpha") ?? 0.2, floatAttribute(node, "beta") ?? 0.5];
   return apply("HardSigmoid", [operand(node, 0)], { alpha, beta });
 };
 
+/** Exact or by tanh. */
 export const gelu: Importer = (node) => {
   const approximate = stringAttribute(node, "approximate") ?? "none";
   if (approximate !== "none" && approximate !== "tanh") refuse("expected approximate none or tanh, got another one");
   return operand(node, 0).gelu(approximate);
 };
 
+/** Another element type. */
 export const cast: Importer = (node) => {
   const to = required(intAttribute(node, "to"), "attribute to");
   return operand(node, 0).cast(dtypeOfDataType(to, "attribute to"));
 };
 
+/** The element type of the second input. */
 export const castLike: Importer = (node) => operand(node, 0).cast(operand(node, 1).dtype);
 
 /** Only NaN does. */

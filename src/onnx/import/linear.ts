@@ -26,6 +26,7 @@ export const fusedMatMul: Importer = (node) => {
   });
 };
 
+/** A scaled product of matrices plus a scaled bias. */
 export const gemm: Importer = (node) => {
   const bias = node.operands[2];
   const factors = [operand(node, 0), operand(node, 1)];
@@ -39,6 +40,7 @@ export const gemm: Importer = (node) => {
 
 const defaultEpsilon = 1e-5;
 
+/** Batch norm with stored statistics. */
 export const batchNormalization: Importer = (node) => {
   if (flagAttribute(node, "training_mode")) {
     refuse("expected batch norm with stored statistics, got training mode", "export the model in evaluation mode");

@@ -22,6 +22,7 @@ function keepsDims(node: ImportedNode): boolean {
   return intAttribute(node, "keepdims") !== 0;
 }
 
+/** The place of the first maximum along an axis. */
 export const argMax: Importer = (node) => {
   const x = operand(node, 0);
   if (flagAttribute(node, "select_last_index")) refuse("expected the first of equal maxima, got select_last_index");

@@ -1,5 +1,5 @@
 import type * as Ort from "onnxruntime-common";
-import type { ModelProto, NodeProto } from "../onnx/index.ts";
+import type { ModelProto, NodeProto } from "../../onnx/index.ts";
 
 /** What runs a graph: native or WebAssembly kernels, or WebGPU with those for what it lacks. */
 export type Provider = "cpu" | "wasm" | "webgpu";

@@ -1,12 +1,14 @@
 import type * as Ort from "onnxruntime-common";
-import { check } from "../errors.ts";
-import type { Engine } from "./engine.ts";
-import { type OrtModule, type OrtSession, ortEngine } from "./ort.ts";
+import type { Engine } from "../engine.ts";
+import { ortEngine } from "./engine.ts";
+import type { OrtModule, OrtSession } from "./module.ts";
+import { refusingFloat64, requireAdapter, requireGradients } from "./webgpu-limits.ts";
 
-/** What `import * as ort from "onnxruntime-web"` gives; WebGPU needs `onnxruntime-web/webgpu`. */
+/** What `import * as ort from "onnxruntime-web/wasm"` or `"onnxruntime-web/webgpu"` gives. */
 export type WebOrtModule = OrtModule & { readonly env: Pick<Ort.Env, "wasm"> };
 
 export interface WebEngineOptions {
+  /** `wasm` needs `onnxruntime-web/wasm` for float64, `webgpu` needs `onnxruntime-web/webgpu` and has no float64. */
   readonly provider: "wasm" | "webgpu";
   /**
    * Threads that one operator may use; defaults to all processors, and is 1 where the page is not cross-origin
@@ -19,11 +21,14 @@ export interface WebEngineOptions {
 export async function webEngine(ort: WebOrtModule, { provider, threads }: WebEngineOptions): Promise<Engine> {
   if (provider === "webgpu") await requireAdapter();
   ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? (threads ?? navigator.hardwareConcurrency) : 1;
-  return ortEngine(oneAtATime(ort), {
+  const engine = ortEngine(oneAtATime(ort), {
     provider,
     sessionOptions: { graphOptimizationLevel: "all", logSeverityLevel: 3 },
     writesInPlace: false,
   });
+  if (provider === "wasm") return engine;
+  await requireGradients(engine);
+  return refusingFloat64(engine);
 }
 
 const queued = new WeakMap<WebOrtModule, OrtModule>();
@@ -53,13 +58,4 @@ function queue() {
     last = next;
     return next;
   };
-}
-
-async function requireAdapter(): Promise<void> {
-  check(await navigator.gpu?.requestAdapter(), () => ({
-    code: "no-device",
-    where: "webgpu",
-    message: "expected a browser that offers a WebGPU adapter, got none",
-    remedy: 'use the provider "wasm"',
-  }));
 }

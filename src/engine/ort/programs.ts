@@ -1,0 +1,104 @@
+import type * as Ort from "onnxruntime-common";
+import { inputsOf, type Value } from "../../graph/index.ts";
+import { loopNames } from "../../onnx/index.ts";
+import { type Tensor, tensor, tensorFromBytes, zeros } from "../../tensor/index.ts";
+import type { LoopProgram, Program, Tensors } from "../engine.ts";
+import { checkFeeds, checkTensor } from "../feeds.ts";
+import { checkLoopFeeds, type LoopPlan } from "../loop.ts";
+import type { OrtSession } from "./module.ts";
+import { bytesOf, copyOut } from "./tensors.ts";
+
+/** Apart from every input's name: in ONNX a graph cannot take and give a tensor under one name. */
+export function outputName(name: string): string {
+  return `=${name}`;
+}
+
+interface ProgramOptions {
+  readonly release: () => Promise<void>;
+  readonly toOrt: (value: Tensor) => Ort.Tensor;
+  readonly writesInPlace: boolean;
+}
+
+/** A session of a graph as a program. */
+export function program(
+  session: OrtSession,
+  outputs: Readonly<Record<string, Value>>,
+  { release, toOrt, writesInPlace }: ProgramOptions,
+): Program {
+  const names = Object.keys(outputs);
+  const inputs = inputsOf(Object.values(outputs));
+  const used = new Set(session.inputNames);
+  const fed = inputs.filter(({ attributes }) => used.has(attributes.name)).map(({ attributes }) => attributes.name);
+  return {
+    async run(feeds, into = {}) {
+      checkFeeds(inputs, feeds);
+      const results: Record<string, Tensor> = {};
+      for (const key of names) results[key] = target(key, outputs[key] as Value, into[key]);
+      const fetches: Record<string, Ort.Tensor> = {};
+      for (const key of names) fetches[outputName(key)] = toOrt(results[key] as Tensor);
+      const fetched = await session.run(mapTensors(fed, feeds, toOrt), writesInPlace ? fetches : Object.keys(fetches));
+      if (!writesInPlace) copyOut(fetched, fetches);
+      return results;
+    },
+    [Symbol.asyncDispose]: release,
+  };
+}
+
+/** A session of a loop as a program. */
+export function loopProgram(
+  session: OrtSession,
+  outputs: Readonly<Record<string, Value>>,
+  { plan, release, toOrt, writesInPlace }: ProgramOptions & { readonly plan: LoopPlan },
+): LoopProgram {
+  const count = tensor("int64", [], new BigInt64Array(1));
+  const nameOf = ({ attributes }: Value<"Input">) => attributes.name;
+  const fedAs = new Map<string, string>([
+    ...plan.carried.map((value) => [nameOf(value), loopNames.first(nameOf(value))] as const),
+    ...plan.stepped.map((value) => [nameOf(value), loopNames.stepped(nameOf(value))] as const),
+    ...plan.shared.map((value) => [nameOf(value), nameOf(value)] as const),
+  ]);
+  return {
+    async run(rounds, feeds, into = {}) {
+      checkLoopFeeds(plan, rounds, feeds);
+      count.data[0] = BigInt(rounds);
+      const fed: Record<string, Ort.Tensor> = { [loopNames.count]: toOrt(count) };
+      for (const [name, as] of fedAs) fed[as] = toOrt(feeds[name] as Tensor);
+      const results: Record<string, Tensor> = {};
+      const last: Record<string, Ort.Tensor> = {};
+      for (const name of plan.carried.map(nameOf)) {
+        const result = target(name, outputs[name] as Value, into[name]);
+        results[name] = result;
+        last[loopNames.last(name)] = toOrt(result);
+      }
+      const unknown = Object.fromEntries(plan.collected.map((name) => [loopNames.collected(name), null]));
+      const fetches = { ...last, ...unknown };
+      const fetched = await session.run(fed, writesInPlace ? fetches : Object.keys(fetches));
+      if (!writesInPlace) copyOut(fetched, last);
+      for (const name of plan.collected) {
+        results[name] = collectedTensor(
+          outputs[name] as Value,
+          rounds,
+          fetched[loopNames.collected(name)] as Ort.Tensor,
+        );
+      }
+      return results;
+    },
+    [Symbol.asyncDispose]: release,
+  };
+}
+
+function collectedTensor({ dtype, shape }: Value, rounds: number, from: Ort.Tensor): Tensor {
+  return tensorFromBytes(dtype, [rounds, ...shape], bytesOf(from));
+}
+
+function target(name: string, value: Value, into: Tensor | undefined): Tensor {
+  if (!into) return zeros(value.dtype, value.shape);
+  checkTensor(name, value, into);
+  return into;
+}
+
+function mapTensors(names: readonly string[], tensors: Tensors, toOrt: (value: Tensor) => Ort.Tensor) {
+  const mapped: Record<string, Ort.Tensor> = {};
+  for (const name of names) mapped[name] = toOrt(tensors[name] as Tensor);
+  return mapped;
+}
