@@ -1,33 +1,7 @@
-import { inputsOf, type Value } from "../graph/index.ts";
+import { type LoopPlan, planLoop, type Value } from "../graph/index.ts";
 import { allocate, elementCount, type Tensor, tensor, zeros } from "../tensor/index.ts";
 import type { LoopProgram, Program, Tensors } from "./engine.ts";
 import { checkTensor } from "./feeds.ts";
-
-/** The inputs and outputs of a loop's body, by what becomes of them from round to round. */
-export interface LoopPlan {
-  /** Inputs that an output of the same name replaces. */
-  readonly carried: readonly Value<"Input">[];
-  /** Inputs with a value of their own for every round. */
-  readonly stepped: readonly Value<"Input">[];
-  /** Inputs that stay the same. */
-  readonly shared: readonly Value<"Input">[];
-  /** Names of the outputs that are collected over the rounds. */
-  readonly collected: readonly string[];
-}
-
-/** Sorts the inputs and outputs of a body. */
-export function planLoop(outputs: Readonly<Record<string, Value>>, stepped: readonly string[]): LoopPlan {
-  const inputs = inputsOf(Object.values(outputs));
-  const isCarried = ({ attributes: { name } }: Value<"Input">) => Object.hasOwn(outputs, name);
-  const isStepped = ({ attributes: { name } }: Value<"Input">) => stepped.includes(name);
-  const inputNames = new Set(inputs.map(({ attributes }) => attributes.name));
-  return {
-    carried: inputs.filter(isCarried),
-    stepped: inputs.filter(isStepped),
-    shared: inputs.filter((value) => !isCarried(value) && !isStepped(value)),
-    collected: Object.keys(outputs).filter((name) => !inputNames.has(name)),
-  };
-}
 
 /** Throws unless `feeds` holds what a loop of so many rounds asks for. */
 export function checkLoopFeeds({ carried, stepped, shared }: LoopPlan, rounds: number, feeds: Tensors): void {

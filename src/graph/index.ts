@@ -3,6 +3,7 @@ export { type DefinedOperator, type Elementary, expand, expandDefinitions, swapL
 export { adjoint, grad, hessianVectorProduct } from "./grad.ts";
 export { sumTo } from "./gradients.ts";
 export { infer } from "./infer.ts";
+export { type LoopPlan, planLoop } from "./loop.ts";
 export {
   binaryCrossEntropy,
   crossEntropy,

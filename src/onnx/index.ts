@@ -29,4 +29,4 @@ export { type ExternalLoader, tensorFromProto, tensorToProto } from "./tensor-pr
 export { type Dimension, type TensorType, tensorTypeFromProto, tensorTypeToProto } from "./type-proto.ts";
 export { decodeModel } from "./wire-reader.ts";
 export { encodeModel } from "./wire-writer.ts";
-export { type LoopBody, loopNames, loopToModel } from "./encode-loop.ts";
+export { loopNames, loopToModel } from "./encode-loop.ts";

@@ -23,7 +23,7 @@ async function follow(golden: GoldenRun, engine: Engine, members: number): Promi
   const keys = Array.from({ length: members }, (_, i) => rngKey(i));
   const resumeFrom = goldenStart(initialState(goldenNetwork, optimizer, keys, "float64"));
   const options = { engine, keys, optimizer, schedule, epochs: goldens.steps, batchSize: 8, dtype: "float64" } as const;
-  const steps = train(goldenNetwork, goldenDataset(task), { ...options, resumeFrom });
+  const steps = train(goldenNetwork, goldenDataset(task), { ...options, stepsPerRun: 1, resumeFrom });
   const trace: Trace = { learningRates: [], losses: [], weights: [] };
   for (let next = await steps.next(); ; next = await steps.next()) {
     if (next.done) {
@@ -80,7 +80,7 @@ describe("an optimizer that makes no sense is refused in one line", () => {
     [{ ...adam, betas: [0.9, 1] }, "adam: expected betas from 0 to below 1, got 0.9, 1"],
   ] as readonly (readonly [Optimizer, string])[])("%j", async (optimizer, message) => {
     const options = { engine: reference, keys: [rngKey(0)], optimizer, epochs: 1, batchSize: 8 };
-    const steps = train(goldenNetwork, goldenDataset("classification"), options);
+    const steps = train(goldenNetwork, goldenDataset("classification"), { ...options, stepsPerRun: 1 });
     await expect(steps.next()).rejects.toMatchObject({ name: "InputError", message });
   });
 });

@@ -1,4 +1,4 @@
-import type { Dataset, Normalization, Split } from "../data/index.ts";
+import { type Dataset, type Normalization, type Split, splitSize } from "../data/index.ts";
 import { constant, crossEntropy, input, meanSquaredError, type Value } from "../graph/index.ts";
 import { type DType, fromNumbers, isFloat, type Tensor } from "../tensor/index.ts";
 
@@ -6,15 +6,15 @@ import { type DType, fromNumbers, isFloat, type Tensor } from "../tensor/index.t
 export interface SampleInputs {
   readonly inputs: Value<"Input">;
   readonly targets: Value<"Input">;
-  /** int32 [batch]. */
-  readonly indices: Value<"Input">;
+  /** int32 [batch]; null where every batch is the whole split, in its own order. */
+  readonly indices: Value<"Input"> | null;
 }
 
 export function sampleInputs({ inputs, targets }: Split, batchSize: number): SampleInputs {
   return {
     inputs: input("data.inputs", inputs.dtype, inputs.shape),
     targets: input("data.targets", targets.dtype, targets.shape),
-    indices: input("data.indices", "int32", [batchSize]),
+    indices: batchSize === splitSize({ inputs, targets }) ? null : input("data.indices", "int32", [batchSize]),
   };
 }
 
@@ -25,7 +25,11 @@ export function splitFeeds({ inputs, targets }: Split): Readonly<Record<string, 
 
 /** The inputs of the batch, normalised. */
 export function batchInputs({ inputs, indices }: SampleInputs, { normalization }: Dataset, dtype: DType): Value {
-  return normalized(inputs.gather(indices).cast(dtype), normalization);
+  return normalized(picked(inputs, indices).cast(dtype), normalization);
+}
+
+function picked(values: Value, indices: Value | null): Value {
+  return indices ? values.gather(indices) : values;
 }
 
 /** (x - mean) / deviation per channel, which is the axis behind the samples. */
@@ -40,7 +44,7 @@ export function normalized(x: Value, { mean, deviation }: Normalization): Value 
 
 /** The targets of the batch: labels, one-hot rows or real numbers. */
 export function batchTargets({ targets, indices }: SampleInputs, dtype: DType): Value {
-  const gathered = targets.gather(indices);
+  const gathered = picked(targets, indices);
   return isFloat(gathered.dtype) ? gathered.cast(dtype) : gathered;
 }
 

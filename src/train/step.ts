@@ -35,7 +35,8 @@ export function trainingStep(
   const next = singleStep();
   if (members === 1) return next;
 
-  const state = [...Object.values(parameters), ...slots.flat(), samples.indices] as Value<"Input">[];
+  const batch = samples.indices ? [samples.indices] : [];
+  const state = [...Object.values(parameters), ...slots.flat(), ...batch] as Value<"Input">[];
   const replacements = new Map<Value, Value>(
     state.map((value) => [value, input(value.attributes.name, value.dtype, [members, ...value.shape])]),
   );

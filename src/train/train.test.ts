@@ -35,7 +35,7 @@ type Settings = Partial<TrainOptions> & { readonly data?: Dataset };
 function begin({ data = dataset, ...settings }: Settings = {}): ReturnType<typeof train> {
   const recipe = { keys: [rngKey(1)], optimizer: momentum, epochs: 4, batchSize: 8 };
   const schedule = { kind: "cosine", warmupSteps: 3 } as const;
-  return train(network, data, { engine, ...recipe, schedule, ...settings });
+  return train(network, data, { engine, ...recipe, schedule, stepsPerRun: 1, ...settings });
 }
 
 /** Runs to the end, and shows every step to `onStep`. */

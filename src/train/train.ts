@@ -1,19 +1,20 @@
 import { type Dataset, splitSize } from "../data/index.ts";
-import type { Engine, Program, Tensors } from "../engine/index.ts";
+import type { Engine, LoopProgram } from "../engine/index.ts";
 import { check } from "../errors.ts";
 import type { Network, Parameters } from "../nets/index.ts";
-import { type RngKey, type Tensor, tensor, zeros } from "../tensor/index.ts";
+import type { RngKey, Tensor } from "../tensor/index.ts";
 import { batchOrder } from "./batch-order.ts";
 import { type Divergence, DivergenceError } from "./divergence.ts";
 import { checkFit, checkSplit } from "./fit.ts";
 import { unstackMembers } from "./members.ts";
-import { addStep, endEpoch, type Totals, totalsOf } from "./meter.ts";
-import { checkOptimizer, momentCorrections, type Optimizer } from "./optimizers.ts";
+import { addStep, endEpoch, totalsOf } from "./meter.ts";
+import { checkOptimizer, type Optimizer } from "./optimizers.ts";
+import { nextPace } from "./pace.ts";
 import { prepareDataset } from "./prepare.ts";
-import { splitFeeds } from "./samples.ts";
 import { checkSchedule, learningRateAt, type Schedule } from "./schedules.ts";
 import { checkState, copyTensors, type EpochRecord, initialState, type TrainingState } from "./state.ts";
 import { trainingStep } from "./step.ts";
+import { steppedInputs, stepRunner } from "./step-runner.ts";
 
 export interface TrainOptions {
   readonly engine: Engine;
@@ -28,26 +29,28 @@ export interface TrainOptions {
   /** Ends the run after an epoch in which the training error (or loss) of every member is at most this. */
   readonly stopAt?: { readonly error?: number; readonly loss?: number };
   readonly resumeFrom?: TrainingState;
+  /** Steps taken between two reports; by default as many as take some tens of milliseconds. The result is the same. */
+  readonly stepsPerRun?: number;
   readonly signal?: AbortSignal;
 }
 
-/** What is known after a step. */
+/** What is known after some steps. */
 export interface Progress {
   /** Steps done, of all that are planned. */
   readonly step: number;
   readonly steps: number;
   readonly learningRate: number;
-  /** Losses of the members on their batches, before the step. */
+  /** Losses of the members on their batches, before the last step. */
   readonly losses: readonly number[];
-  /** After the last step of an epoch: what the epoch came to. */
+  /** What the last epoch came to, where one has ended since the last report. */
   readonly epoch: EpochRecord | null;
-  /** A copy of the state after the step, to be stored and resumed from; not to be had once the next step is asked for. */
+  /** A copy of the state, to be stored and resumed from; not to be had once the next steps are asked for. */
   snapshot(): TrainingState;
 }
 
 /**
- * Trains one network per key by one graph that holds a step of them all. Yields after every step and returns the final
- * state. The same keys and options give the same bytes, also through an interruption and `resumeFrom`.
+ * Trains one network per key by one graph that holds a step of them all. Yields after every few steps and returns the
+ * final state. The same keys and options give the same bytes, also through an interruption and `resumeFrom`.
  */
 export async function* train(
   network: Network,
@@ -61,7 +64,7 @@ export async function* train(
   const batchSize = Math.min(options.batchSize, splitSize(dataset.train));
   const prepared = await prepareDataset(dataset, dtype, engine);
   const graph = trainingStep(network, prepared, { optimizer, batchSize, dtype, members: keys.length });
-  const program = await engine.compile(graph);
+  const program = await engine.compileLoop(graph, steppedInputs);
   try {
     return yield* runSteps(network, program, prepared, { ...options, batchSize, dtype }, resumeFrom ?? initial);
   } finally {
@@ -79,7 +82,7 @@ type RunOptions = TrainOptions & Required<Pick<TrainOptions, "dtype">>;
 
 async function* runSteps(
   network: Network,
-  program: Program,
+  program: LoopProgram,
   dataset: Dataset,
   options: RunOptions,
   start: TrainingState,
@@ -89,85 +92,64 @@ async function* runSteps(
   const { stepsPerEpoch } = order;
   const steps = epochs * stepsPerEpoch;
   const rateAt = (step: number) => learningRateAt(schedule, optimizer.learningRate, step, steps);
-  const io = stepTensors(dataset, options, start);
-  const stateAfter = (step: number, totals: Totals): TrainingState => ({
-    tensors: copyTensors(io.stateAt(step)),
-    members: keys.length,
-    step,
-    ...totals,
-  });
+  const runner = stepRunner(program, start.tensors, { ...options, dataset, order, members: keys.length, rateAt });
   let { step } = start;
   let totals = totalsOf(start);
-  let good = { step, totals };
+  let pace = options.stepsPerRun ?? 1;
+  let good = { tensors: runner.current(), step, totals };
+  const captured = (state: typeof good): TrainingState => ({
+    tensors: copyTensors(state.tensors),
+    members: keys.length,
+    step: state.step,
+    ...state.totals,
+  });
   const requireFinite = (what: Divergence["what"], values: readonly number[]) => {
     const member = values.findIndex((value) => !Number.isFinite(value));
     if (member < 0) return;
     const divergence = { what, member, value: values[member] as number, step, learningRate: rateAt(step - 1) };
-    throw new DivergenceError(divergence, stateAfter(good.step, good.totals));
+    throw new DivergenceError(divergence, captured(good));
   };
+  const isEnd = () => step % stepsPerEpoch === 0;
 
-  while (step < steps && !(step % stepsPerEpoch === 0 && isReached(stopAt, totals.history.at(-1)))) {
+  while (step < steps && !(isEnd() && isReached(stopAt, totals.history.at(-1)))) {
     signal?.throwIfAborted();
-    const learningRate = rateAt(step);
-    order.fill(io.indices, step);
-    io.setScalars(learningRate, ...momentCorrections(optimizer, step));
-    await program.run(io.feedsAt(step), io.fetchesAt(step));
-    const before = { step, totals };
-    step++;
-    const losses = Array.from(io.losses);
-    requireFinite("loss", losses);
-    good = before;
-    totals = addStep(totals, losses, io.errors);
-    const isEpochEnd = step % stepsPerEpoch === 0;
-    if (isEpochEnd) totals = endEpoch(totals, { learningRate, hasError: io.errors !== null, stepsPerEpoch });
-    const epoch = isEpochEnd ? (totals.history.at(-1) as EpochRecord) : null;
-    const after = { step, totals };
-    yield { step, steps, learningRate, losses, epoch, snapshot: () => snapshotOf(after) };
+    const before = { tensors: runner.current(), step, totals };
+    const count = Math.min(pace, steps - step, canStop(stopAt) ? stepsPerEpoch - (step % stepsPerEpoch) : steps);
+    const begun = performance.now();
+    const { losses, errors } = await runner.run(step, count);
+    if (options.stepsPerRun === undefined && count === pace) pace = nextPace(pace, performance.now() - begun);
+    for (const [k, row] of losses.entries()) {
+      step++;
+      requireFinite("loss", row);
+      good = before;
+      totals = addStep(totals, row, errors?.[k] ?? null);
+      const epoch = { learningRate: rateAt(step - 1), hasError: errors !== null, stepsPerEpoch };
+      if (isEnd()) totals = endEpoch(totals, epoch);
+    }
+    const after = { tensors: runner.current(), step, totals };
+    const hasNewEpoch = totals.history.length > before.totals.history.length;
+    yield {
+      step,
+      steps,
+      learningRate: rateAt(step - 1),
+      losses: losses.at(-1) as readonly number[],
+      epoch: hasNewEpoch ? (totals.history.at(-1) as EpochRecord) : null,
+      snapshot: () => snapshotOf(after),
+    };
   }
-  const final = stateAfter(step, totals);
+  const final = captured({ tensors: runner.current(), step, totals });
   requireFinite("weight", memberParameters(network, final).map(wildestWeight));
   return final;
 
-  function snapshotOf(after: { readonly step: number; readonly totals: Totals }): TrainingState {
-    check(after.step === step, () => ({
+  function snapshotOf(state: typeof good): TrainingState {
+    check(state.step === step, () => ({
       code: "late-snapshot",
       where: "train",
-      message: `expected a snapshot of step ${step}, the last one, got a request for step ${after.step}`,
+      message: `expected a snapshot of step ${step}, the last one, got a request for step ${state.step}`,
       remedy: "take the snapshot before asking for the next step",
     }));
-    return stateAfter(after.step, after.totals);
+    return captured(state);
   }
-}
-
-/**
- * The tensors that a run reads and writes. Three sets of the state take turns: the engine reads one and writes the
- * next, and the one before stays as it was, so that a step that goes wrong can be taken back.
- */
-function stepTensors(dataset: Dataset, { dtype, keys, batchSize }: RunOptions, start: TrainingState) {
-  const perMember = keys.length === 1 ? [] : [keys.length];
-  const sets = [0, 1, 2].map(() => copyTensors(start.tensors));
-  const scalars = ["learningRate", "firstCorrection", "secondCorrection"].map(
-    (name) => [name, zeros(dtype, [])] as const,
-  );
-  const indices = tensor("int32", [...perMember, batchSize], new Int32Array(keys.length * batchSize));
-  const shared: Tensors = { ...splitFeeds(dataset.train), ...Object.fromEntries(scalars), "data.indices": indices };
-  const loss = zeros(dtype, perMember);
-  const error = dataset.task === "classification" ? zeros(dtype, perMember) : null;
-  const metrics: Tensors = error ? { loss, error } : { loss };
-  const feeds = sets.map((set) => ({ ...shared, ...set }));
-  const fetches = sets.map((_, i) => ({ ...(sets[(i + 1) % sets.length] as Tensors), ...metrics }));
-  const turn = (step: number) => (step - start.step) % sets.length;
-  return {
-    indices: indices.data,
-    losses: loss.data,
-    errors: error?.data ?? null,
-    stateAt: (step: number) => sets[turn(step)] as Tensors,
-    feedsAt: (step: number) => feeds[turn(step)] as Tensors,
-    fetchesAt: (step: number) => fetches[turn(step)] as Tensors,
-    setScalars(...values: readonly number[]) {
-      for (const [i, [, scalar]] of scalars.entries()) scalar.data[0] = values[i] as number;
-    },
-  };
 }
 
 /** A weight that is infinite or not a number, or 0 where there is none. */
@@ -176,8 +158,12 @@ function wildestWeight(parameters: Parameters): number {
   return arrays.map((data) => data.find((x) => !Number.isFinite(x))).find((x) => x !== undefined) ?? 0;
 }
 
+function canStop(stopAt: TrainOptions["stopAt"]): stopAt is NonNullable<TrainOptions["stopAt"]> {
+  return stopAt?.error !== undefined || stopAt?.loss !== undefined;
+}
+
 function isReached(stopAt: TrainOptions["stopAt"], record: EpochRecord | undefined): boolean {
-  if (!record || !stopAt || (stopAt.error === undefined && stopAt.loss === undefined)) return false;
+  if (!record || !canStop(stopAt)) return false;
   const { loss, error } = record;
   const within = (values: readonly number[] | null, bound: number | undefined) =>
     bound === undefined || (values?.every((value) => value <= bound) ?? true);
@@ -187,7 +173,8 @@ function isReached(stopAt: TrainOptions["stopAt"], record: EpochRecord | undefin
 function checkOptions(network: Network, dataset: Dataset, options: TrainOptions): void {
   checkOptimizer(options.optimizer);
   checkSchedule(options.schedule ?? { kind: "constant" });
-  const counts = { epochs: options.epochs, "batch size": options.batchSize, "number of networks": options.keys.length };
+  const { epochs, batchSize, keys, stepsPerRun = 1 } = options;
+  const counts = { epochs, "batch size": batchSize, "number of networks": keys.length, "steps per run": stepsPerRun };
   for (const [name, value] of Object.entries(counts)) {
     check(Number.isInteger(value) && value >= 1, () => ({
       code: "bad-option",

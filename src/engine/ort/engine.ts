@@ -1,7 +1,7 @@
-import { topologicalOrder, type Value } from "../../graph/index.ts";
+import { planLoop, topologicalOrder, type Value } from "../../graph/index.ts";
 import { encodeModel, graphToModel, loopToModel, type ModelProto } from "../../onnx/index.ts";
 import type { Engine } from "../engine.ts";
-import { loopOver, planLoop } from "../loop.ts";
+import { loopOver } from "../loop.ts";
 import type { OrtEngineOptions, OrtModule } from "./module.ts";
 import { loopProgram, outputName, program } from "./programs.ts";
 import { assignProviders } from "./providers.ts";
@@ -30,7 +30,7 @@ export function ortEngine(ort: OrtModule, { provider, sessionOptions, writesInPl
     async compileLoop(outputs, stepped) {
       // WebGPU would bring every round's results back to the processor.
       if (provider === "webgpu") return loopOver(await engine.compile(outputs), outputs, stepped);
-      const model = loopToModel({ outputs, stepped: new Set(stepped) });
+      const model = loopToModel(outputs, stepped);
       const { session, release } = await open(model, { executionProviders: [provider], ...optimizationFor(outputs) });
       return loopProgram(session, outputs, { plan: planLoop(outputs, stepped), release, toOrt, writesInPlace });
     },

@@ -1,10 +1,10 @@
 import type * as Ort from "onnxruntime-common";
-import { inputsOf, type Value } from "../../graph/index.ts";
+import { inputsOf, type LoopPlan, type Value } from "../../graph/index.ts";
 import { loopNames } from "../../onnx/index.ts";
 import { type Tensor, tensor, tensorFromBytes, zeros } from "../../tensor/index.ts";
 import type { LoopProgram, Program, Tensors } from "../engine.ts";
 import { checkFeeds, checkTensor } from "../feeds.ts";
-import { checkLoopFeeds, type LoopPlan } from "../loop.ts";
+import { checkLoopFeeds } from "../loop.ts";
 import type { OrtSession } from "./module.ts";
 import { bytesOf, copyOut } from "./tensors.ts";
 
@@ -68,18 +68,14 @@ export function loopProgram(
       for (const name of plan.carried.map(nameOf)) {
         const result = target(name, outputs[name] as Value, into[name]);
         results[name] = result;
-        last[loopNames.last(name)] = toOrt(result);
+        last[loopNames.result(name)] = toOrt(result);
       }
-      const unknown = Object.fromEntries(plan.collected.map((name) => [loopNames.collected(name), null]));
+      const unknown = Object.fromEntries(plan.collected.map((name) => [loopNames.result(name), null]));
       const fetches = { ...last, ...unknown };
       const fetched = await session.run(fed, writesInPlace ? fetches : Object.keys(fetches));
       if (!writesInPlace) copyOut(fetched, last);
       for (const name of plan.collected) {
-        results[name] = collectedTensor(
-          outputs[name] as Value,
-          rounds,
-          fetched[loopNames.collected(name)] as Ort.Tensor,
-        );
+        results[name] = collectedTensor(outputs[name] as Value, rounds, fetched[loopNames.result(name)] as Ort.Tensor);
       }
       return results;
     },
