@@ -78,8 +78,25 @@ export async function timeSteps(network: Network, dataset: Dataset, options: Ste
     batchSize,
     dtype,
   });
-  await steps.next();
-  const timing = await timeCalls(() => steps.next(), seconds);
+  await collectSteps(steps, seconds / 3);
+  const timing = timingOf(await collectSteps(steps, seconds));
   await steps.return(undefined as never);
   return timing;
+}
+
+/** Milliseconds per step of every run of steps. */
+async function collectSteps(steps: ReturnType<typeof train>, seconds: number): Promise<number[]> {
+  const times: number[] = [];
+  let done = stepOf(await steps.next());
+  for (const end = performance.now() + seconds * 1000; performance.now() < end || times.length === 0; ) {
+    const start = performance.now();
+    const step = stepOf(await steps.next());
+    times.push((performance.now() - start) / (step - done));
+    done = step;
+  }
+  return times;
+}
+
+function stepOf(result: Awaited<ReturnType<ReturnType<typeof train>["next"]>>): number {
+  return result.value.step;
 }

@@ -19,7 +19,7 @@ it.each([
     graph,
     `Value adjoint apply arithmeticOperators averagePool binaryCrossEntropy comparisonOperators concat constant conv
      crossEntropy ensemble expand expandDefinitions fill globalAveragePool grad hessianVectorProduct infer input
-     inputsOf maxPool meanSquaredError oneHot range rewrite scalar simplify stopGradient straightThroughSign
+     inputsOf maxPool meanSquaredError oneHot planLoop range rewrite scalar simplify stopGradient straightThroughSign
      substitute sumTo surrogate swapLastAxes topologicalOrder unaryOperators where withOperands`,
   ],
   ["engine", engine, "ortEngine referenceEngine webEngine"],
