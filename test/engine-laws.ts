@@ -37,6 +37,19 @@ export const engineLaws: readonly EngineLaw[] = [
     expected: [[14, 16, 18]],
   },
   {
+    name: "carries values from round to round of a loop",
+    observe: async (engine) => {
+      const factor = input("factor", "float32", []);
+      await using loop = await engine.compileLoop({ x: x.mul(factor), sum: x.sum() }, ["factor"]);
+      const last = await loop.run(3, { ...feeds(1, 2, 3), factor: fromNumbers("float32", [2, 3, 4], [3]) });
+      return numbersOf({ x: last.x!, sum: last.sum! });
+    },
+    expected: [
+      [24, 48, 72],
+      [6, 12, 36],
+    ],
+  },
+  {
     name: "compiles and runs several graphs at once",
     observe: (engine) => Promise.all([1, 2, 3, 4].map((factor) => runOnce(engine, x.mul(factor).sum()))),
     expected: [6, 12, 18, 24],
