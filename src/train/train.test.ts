@@ -5,7 +5,6 @@ import { referenceEngine } from "../engine/index.ts";
 import { mlp } from "../nets/index.ts";
 import { nativeEngine } from "../node/index.ts";
 import { rngKey, type Tensor, tensorBytes, toNumbers } from "../tensor/index.ts";
-import { batchOrder } from "./batch-order.ts";
 import {
   DivergenceError,
   initialState,
@@ -32,10 +31,17 @@ const adam: Optimizer = { kind: "adam", learningRate: 0.01 };
 type Settings = Partial<TrainOptions> & { readonly data?: Dataset };
 
 /** Four epochs of six batches of eight samples; two samples are left out of every epoch. */
+const recipe = {
+  engine,
+  keys: [rngKey(1)],
+  optimizer: momentum,
+  schedule: { kind: "cosine", warmupSteps: 3 },
+  epochs: 4,
+  batchSize: 8,
+} as const;
+
 function begin({ data = dataset, ...settings }: Settings = {}): ReturnType<typeof train> {
-  const recipe = { keys: [rngKey(1)], optimizer: momentum, epochs: 4, batchSize: 8 };
-  const schedule = { kind: "cosine", warmupSteps: 3 } as const;
-  return train(network, data, { engine, ...recipe, schedule, stepsPerRun: 1, ...settings });
+  return train(network, data, { ...recipe, stepsPerRun: 1, ...settings });
 }
 
 /** Runs to the end, and shows every step to `onStep`. */
@@ -107,15 +113,13 @@ describe("a run resumed from a snapshot", () => {
     ["three networks", { keys: [4, 5, 6].map(rngKey) }],
     ["three networks by adamw in float64", { keys: [4, 5, 6].map(rngKey), optimizer: adam, dtype: "float64" }],
   ] as readonly (readonly [string, Settings])[])("ends in the same bytes at any step: %s", async (_, settings) => {
-    const taken = await snapshots(settings);
+    const run = { ...settings, epochs: 2 };
+    const taken = await snapshots(run);
     const final = bytesOf(taken.at(-1) as TrainingState);
-    for (const state of taken) {
-      expect(bytesOf(await finish(begin({ ...settings, resumeFrom: state })))).toEqual(final);
-    }
-    const start = initialState(network, settings.optimizer ?? momentum, settings.keys ?? [rngKey(1)], "float32");
-    if (settings.dtype === undefined) {
-      expect(bytesOf(await finish(begin({ ...settings, resumeFrom: start })))).toEqual(final);
-    }
+    for (const state of taken) expect(bytesOf(await finish(begin({ ...run, resumeFrom: state })))).toEqual(final);
+    const { keys = [rngKey(1)], optimizer = momentum, dtype = "float32" } = settings;
+    const start = initialState(network, optimizer, keys, dtype);
+    expect(bytesOf(await finish(begin({ ...run, resumeFrom: start })))).toEqual(final);
   });
 
   it("also when each step is a run of its own", async () => {
@@ -161,6 +165,33 @@ describe("a run resumed from a snapshot", () => {
   });
 });
 
+describe("steps that the engine runs at a time", () => {
+  it.each([
+    ["one network", {}],
+    ["two networks by adam in float64", { keys: [1, 2].map(rngKey), optimizer: adam, dtype: "float64" }],
+    ["a run that stops early", { epochs: 50, stopAt: { loss: 1.5 } }],
+  ] as readonly (readonly [string, Settings])[])(
+    "do not show in the result, whatever their number: %s",
+    async (_, settings) => {
+      const expected = bytesOf(await finish(begin({ ...settings, stepsPerRun: 1 })));
+      expect(bytesOf(await finish(train(network, dataset, { ...recipe, ...settings })))).toEqual(expected);
+      for (const stepsPerRun of [2, 5, 6, 7, 1000]) {
+        expect(bytesOf(await finish(begin({ ...settings, stepsPerRun })))).toEqual(expected);
+      }
+    },
+  );
+
+  it("may have a snapshot between them from which another number goes on", async () => {
+    const final = await finish(begin());
+    const taken: TrainingState[] = [];
+    await finish(begin({ stepsPerRun: 5 }), (progress) => taken.push(progress.snapshot()));
+    expect(taken.map(({ step }) => step)).toEqual([5, 10, 15, 20, 24]);
+    for (const state of taken) {
+      expect(bytesOf(await finish(begin({ stepsPerRun: 4, resumeFrom: state })))).toEqual(bytesOf(final));
+    }
+  });
+});
+
 describe("an ensemble", () => {
   const keys = [7, 8, 9].map(rngKey);
 
@@ -187,41 +218,8 @@ describe("an ensemble", () => {
   });
 });
 
-describe("the batches of an epoch", () => {
-  it.each([
-    [50, 8],
-    [50, 50],
-    [50, 1],
-    [7, 3],
-  ])("of %i samples in batches of %i repeat none", (samples, batchSize) => {
-    const keys = [rngKey(1), rngKey(2)];
-    const order = batchOrder(keys, samples, batchSize);
-    const indices = new Int32Array(2 * batchSize);
-    for (const epoch of [0, 1]) {
-      const seen = [new Set<number>(), new Set<number>()];
-      for (let step = 0; step < order.stepsPerEpoch; step++) {
-        order.fill(indices, epoch * order.stepsPerEpoch + step);
-        for (const [i, index] of indices.entries()) seen[Math.floor(i / batchSize)]?.add(index);
-      }
-      const dealt = order.stepsPerEpoch * batchSize;
-      expect(samples - dealt).toBeLessThan(batchSize);
-      for (const member of seen) {
-        expect(member.size).toBe(dealt);
-        expect([...member].every((index) => index >= 0 && index < samples)).toBe(true);
-      }
-    }
-  });
-
-  it("are in another order in every epoch and for every member", () => {
-    const order = batchOrder([rngKey(1), rngKey(2)], 50, 50);
-    const [first, second] = [new Int32Array(100), new Int32Array(100)];
-    order.fill(first, 0);
-    order.fill(second, 1);
-    expect(second).not.toEqual(first);
-    expect(first.slice(50)).not.toEqual(first.slice(0, 50));
-  });
-
-  it("are one batch of everything where the batch is larger than the data", async () => {
+describe("a batch", () => {
+  it("is everything where it would be larger than the data", async () => {
     const [larger, whole] = [await snapshots({ batchSize: 1000 }), await snapshots({ batchSize: 50 })];
     expect(larger.length).toBe(4);
     expect(larger.map(bytesOf)).toEqual(whole.map(bytesOf));
@@ -366,6 +364,7 @@ describe("what does not fit is refused in one line", () => {
   it.each([
     [{ epochs: 0 }, "epochs: expected a whole number of at least 1, got 0"],
     [{ epochs: 1.5 }, "epochs: expected a whole number of at least 1, got 1.5"],
+    [{ stepsPerRun: 0 }, "steps per run: expected a whole number of at least 1, got 0"],
     [{ batchSize: 0 }, "batch size: expected a whole number of at least 1, got 0"],
     [{ keys: [] }, "number of networks: expected a whole number of at least 1, got 0"],
     [{ schedule: { kind: "cosine", warmupSteps: -1 } }, "schedule: expected a whole number of warm-up steps, got -1"],

@@ -7,7 +7,7 @@ import { batchOrder } from "./batch-order.ts";
 import { type Divergence, DivergenceError } from "./divergence.ts";
 import { checkFit, checkSplit } from "./fit.ts";
 import { unstackMembers } from "./members.ts";
-import { addStep, endEpoch, totalsOf } from "./meter.ts";
+import { addStep, endEpoch, lastRecord, recorded, totalsOf } from "./meter.ts";
 import { checkOptimizer, type Optimizer } from "./optimizers.ts";
 import { nextPace } from "./pace.ts";
 import { prepareDataset } from "./prepare.ts";
@@ -101,7 +101,7 @@ async function* runSteps(
     tensors: copyTensors(state.tensors),
     members: keys.length,
     step: state.step,
-    ...state.totals,
+    ...recorded(state.totals),
   });
   const requireFinite = (what: Divergence["what"], values: readonly number[]) => {
     const member = values.findIndex((value) => !Number.isFinite(value));
@@ -111,7 +111,7 @@ async function* runSteps(
   };
   const isEnd = () => step % stepsPerEpoch === 0;
 
-  while (step < steps && !(isEnd() && isReached(stopAt, totals.history.at(-1)))) {
+  while (step < steps && !(isEnd() && isReached(stopAt, lastRecord(totals)))) {
     signal?.throwIfAborted();
     const before = { tensors: runner.current(), step, totals };
     const count = Math.min(pace, steps - step, canStop(stopAt) ? stepsPerEpoch - (step % stepsPerEpoch) : steps);
@@ -127,13 +127,12 @@ async function* runSteps(
       if (isEnd()) totals = endEpoch(totals, epoch);
     }
     const after = { tensors: runner.current(), step, totals };
-    const hasNewEpoch = totals.history.length > before.totals.history.length;
     yield {
       step,
       steps,
       learningRate: rateAt(step - 1),
       losses: losses.at(-1) as readonly number[],
-      epoch: hasNewEpoch ? (totals.history.at(-1) as EpochRecord) : null,
+      epoch: totals.epochs > before.totals.epochs ? (lastRecord(totals) ?? null) : null,
       snapshot: () => snapshotOf(after),
     };
   }
