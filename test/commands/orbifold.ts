@@ -49,7 +49,11 @@ export function contentsOf(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
 }
 
-/** Waits for a file to appear. */
+/** Waits for a file to appear, for half a minute. */
 export async function appearance(path: string): Promise<void> {
-  while (!existsSync(path)) await setTimeout(5);
+  const deadline = performance.now() + 30_000;
+  while (!existsSync(path)) {
+    if (performance.now() > deadline) throw new Error(`expected ${path} to appear`);
+    await setTimeout(5);
+  }
 }

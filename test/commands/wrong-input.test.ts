@@ -13,6 +13,14 @@ function write(name: string, bytes: Uint8Array | string): void {
   writeFileSync(join(folder.path, name), bytes);
 }
 
+/** Folders in which a file is in the way. */
+const occupied = {
+  taken: "mlp-seed0.safetensors",
+  "taken-too": "mlp-seed0.safetensors",
+  unfinished: "mlp-state.safetensors",
+  foreign: "mlp-state.safetensors",
+};
+
 /** A safetensors file without tensors that says it is for this network. */
 function describing(description: string): Uint8Array {
   const header = JSON.stringify({ __metadata__: { [descriptionKey]: description } });
@@ -33,15 +41,16 @@ beforeAll(() => {
   write("text.onnx", "this is not a graph\n".repeat(10));
   write("undescribed.safetensors", describing("null"));
   write("future.safetensors", describing('{"net":"mlp","input":[4],"widths":[0],"outputs":2}'));
-  mkdirSync(join(folder.path, "taken"));
-  write("taken/mlp-seed0.safetensors", model);
-  mkdirSync(join(folder.path, "unfinished"));
-  write("unfinished/mlp-state.safetensors", model);
+  for (const [name, file] of Object.entries(occupied)) {
+    mkdirSync(join(folder.path, name));
+    write(join(name, file), model);
+  }
 });
 
 const train = (...words: readonly string[]) => ["train", "mlp", "--data", "digits", "-o", "new/folder", ...words];
 const evaluate = (file: string, ...words: readonly string[]) => ["evaluate", file, "--data", "digits", ...words];
 
+/** Cases that go as far as making the folder have one of their own, because they run side by side. */
 const cases: readonly (readonly [words: readonly string[], message: string])[] = [
   [["trai"], 'expected a command, got "trai"; did you mean train?'],
   [["xyzzy"], 'expected a command, got "xyzzy"; see orbifold --help'],
@@ -92,13 +101,22 @@ const cases: readonly (readonly [words: readonly string[], message: string])[] =
   [train("--schedule", "linear"), '--schedule: expected one of cosine, step, constant, got "linear"'],
   [train("--warmup", "-1"), '--warmup: expected a whole number from 0, got "-1"'],
   [train("--stop-error", "2"), '--stop-error: expected a number from 0 to 1, got "2"'],
-  [["train", "mlp", "--data", "toy", "-o", "new", "--stop-error", "0.1"], "stopAt: expected a loss, got an error"],
+  [
+    ["train", "mlp", "--data", "toy", "-o", "fresh-two", "--stop-error", "0.1"],
+    "stopAt: expected a loss, got an error",
+  ],
   [train("--activation", "swish"), 'mlp activation: expected one of relu, .*, got "swish"'],
   [train("--initializer", "xavier"), 'mlp initializer: expected one of he, .*, got "xavier"'],
   [train("--patch", "2"), 'mlp: expected options among input, .*, got "patch"'],
-  [train("--threads", "0"), '--threads: expected a whole number from 1 to 1024, got "0"'],
+  [
+    ["train", "mlp", "--data", "digits", "-o", "fresh-three", "--threads", "0"],
+    '--threads: expected a whole number from 1 to 1024, got "0"',
+  ],
   [train("--engine", "gpu"), '--engine: expected one of cpu, webgpu, reference, got "gpu"'],
-  [train("--resume"), "new/folder/mlp-state.safetensors: expected the state of an interrupted run, got no such file"],
+  [
+    ["train", "mlp", "--data", "digits", "-o", "fresh/one", "--resume"],
+    "fresh/one/mlp-state.safetensors: expected the state of an interrupted run, got no such file",
+  ],
   [["train", "mlp", "--data", "digits", "-o", "model.safetensors"], "model.safetensors: expected a folder, got a file"],
   [
     ["train", "mlp", "--data", "digits", "-o", "model.safetensors/x"],
@@ -106,16 +124,16 @@ const cases: readonly (readonly [words: readonly string[], message: string])[] =
   ],
   [["train", "mlp", "--data", "digits", "-o", "taken"], "taken/mlp-seed0.safetensors: already exists; pass --force"],
   [
-    ["train", "mlp", "--data", "digits", "-o", "taken", "--count", "2"],
-    "taken/mlp-seed0.safetensors: already exists; pass --force",
+    ["train", "mlp", "--data", "digits", "-o", "taken-too", "--count", "2"],
+    "taken-too/mlp-seed0.safetensors: already exists; pass --force",
   ],
   [
     ["train", "mlp", "--data", "digits", "-o", "unfinished"],
     "unfinished/mlp-state.safetensors: holds an unfinished run; pass --resume to go on with it",
   ],
   [
-    ["train", "mlp", "--data", "digits", "-o", "unfinished", "--resume"],
-    "unfinished/mlp-state.safetensors: expected the state of a training run, got a file without one",
+    ["train", "mlp", "--data", "digits", "-o", "foreign", "--resume"],
+    "foreign/mlp-state.safetensors: expected the state of a training run, got a file without one",
   ],
   [["evaluate"], "evaluate: expected 1 argument, got none"],
   [["evaluate", "model.safetensors"], "--data: is needed"],
@@ -154,27 +172,27 @@ describe("wrong input is told in one line", () => {
       expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     },
   );
+});
 
-  it.concurrent.each(cases.filter((_, i) => i % 6 === 0))("%j --json", async (words) => {
-    const { status, stdout, stderr } = await orbifold(folder.path, ...words, "--json");
-    const { error } = JSON.parse(stdout);
-    expect(status).toBe(2);
-    expect(Object.keys(error).filter((key) => !["code", "message", "where", "remedy"].includes(key))).toEqual([]);
-    expect(error.code).toMatch(/^[a-z-]+$/);
-    expect(stderr).toContain(error.message);
-    expect(stderr.trim().split("\n").length).toBe(1);
-  });
+describe("with --json wrong input is told as a document, too", () => {
+  it.concurrent.each(cases.filter((_, i) => i % 6 === 0).map(([words]) => [words.join(" "), words] as const))(
+    "%s",
+    async (_, words) => {
+      const { status, stdout, stderr } = await orbifold(folder.path, ...words, "--json");
+      const { error } = JSON.parse(stdout);
+      expect(status).toBe(2);
+      expect(Object.keys(error).filter((key) => !["code", "message", "where", "remedy"].includes(key))).toEqual([]);
+      expect(error.code).toMatch(/^[a-z-]+$/);
+      expect(stderr).toContain(error.message);
+      expect(stderr.trim().split("\n").length).toBe(1);
+    },
+  );
 });
 
 it("leaves everything as it was", () => {
-  expect(contentsOf(folder.path).filter((name) => !/^[\w-]+\.(safetensors|onnx)$/.test(name))).toEqual([
-    "taken",
-    "taken/mlp-seed0.safetensors",
-    "unfinished",
-    "unfinished/mlp-state.safetensors",
-  ]);
+  const files = Object.entries(occupied).map(([name, file]) => join(name, file));
+  const others = contentsOf(folder.path).filter((name) => !/^[\w-]+\.(safetensors|onnx)$/.test(name));
+  expect(others).toEqual([...Object.keys(occupied), ...files].sort());
   const model = readFileSync(join(folder.path, "model.safetensors"));
-  for (const copy of ["taken/mlp-seed0.safetensors", "unfinished/mlp-state.safetensors"]) {
-    expect(readFileSync(join(folder.path, copy)).equals(model)).toBe(true);
-  }
+  for (const copy of files) expect(readFileSync(join(folder.path, copy)).equals(model)).toBe(true);
 });
