@@ -7,7 +7,8 @@ describe("closestName", () => {
   test.each([
     ["digit", "digits"],
     ["MNIST", "mnist"],
-    ["minst", null],
+    ["minst", "mnist"],
+    ["mnsti", "mnist"],
     ["mnit", "mnist"],
     ["fashion", "fashion-mnist"],
     ["fashionmnist", "fashion-mnist"],

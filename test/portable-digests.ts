@@ -4,11 +4,6 @@ import { fold, normal, permutation, rngKey, type Tensor, tensorBytes, uniform } 
 
 const key = fold(rngKey(7), "portable", 3);
 
-/** Normal draws in float64, where the rounding of each platform's logarithm and cosine shows. */
-export function normalDraws(): number[] {
-  return [...normal(key, [1001], { dtype: "float64" }).data];
-}
-
 /** SHA-256 of what must have the same bytes wherever it is computed, by name; plain data. */
 export async function portableDigests(safetensors: Uint8Array<ArrayBuffer>): Promise<Record<string, string>> {
   const { train, test } = await digitsDataset();
@@ -21,6 +16,7 @@ export async function portableDigests(safetensors: Uint8Array<ArrayBuffer>): Pro
     "uniform float32": tensorBytes(uniform(key, [1001])),
     "uniform float64": tensorBytes(uniform(key, [1001], { dtype: "float64", low: -3, high: 5 })),
     "normal float32": tensorBytes(normal(key, [1001])),
+    "normal float64": tensorBytes(normal(key, [1001], { dtype: "float64" })),
     permutation: new Uint8Array(permutation(key, 1001).buffer),
     ...tensorsBytes(checkpoint),
   };

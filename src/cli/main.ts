@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
+import { enableCompileCache } from "node:module";
 import { closestName } from "../closest-name.ts";
 import { InputError } from "../errors.ts";
 import { type Command, type Outcome, parseCall } from "./command.ts";
 import { commands } from "./commands.ts";
 import { commandHelp, generalHelp } from "./help.ts";
+
+// Before the commands are imported: the second start is much faster than the first.
+enableCompileCache();
 
 const [name, ...words] = process.argv.slice(2);
 /** Errors that are not about what was typed. */

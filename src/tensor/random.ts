@@ -1,4 +1,5 @@
 import { check } from "../errors.ts";
+import { normalQuantile } from "./normal-quantile.ts";
 import type { Shape } from "./shape.ts";
 import { type Tensor, zeros } from "./tensor.ts";
 
@@ -112,23 +113,22 @@ export function uniform<D extends "float32" | "float64" = "float32">(
   return draw;
 }
 
-/** Independent draws from a normal distribution (Box-Muller). */
+/** Independent draws from a normal distribution, one per number of the key's stream. */
 export function normal<D extends "float32" | "float64" = "float32">(
   key: RngKey,
   shape: Shape,
   options: DrawOptions<D> & { readonly mean?: number; readonly deviation?: number } = {},
 ): Tensor<D> {
   const { mean = 0, deviation = 1, dtype = "float32" as D } = options;
-  const draw = zeros(dtype, shape);
-  const { data } = draw;
-  const draws = units(key, data.length + (data.length % 2));
-  for (let i = 0; i < data.length; i += 2) {
-    const radius = Math.sqrt(-2 * Math.log(1 - (draws[i] as number)));
-    const angle = 2 * Math.PI * (draws[i + 1] as number);
-    data[i] = mean + deviation * radius * Math.cos(angle);
-    if (i + 1 < data.length) data[i + 1] = mean + deviation * radius * Math.sin(angle);
+  const result = zeros(dtype, shape);
+  const { data } = result;
+  const draws = units(key, data.length);
+  for (let i = 0; i < data.length; i++) {
+    // The middle of the draw's interval, which is never 0 or 1.
+    const draw = draws[i] as number;
+    data[i] = mean + deviation * normalQuantile(draw + 2 ** -54, 1 - draw - 2 ** -54);
   }
-  return draw;
+  return result;
 }
 
 /** A uniformly random ordering of 0..length-1 (Fisher-Yates). */

@@ -114,7 +114,8 @@ export function checkOptimizer(optimizer: Optimizer): void {
     need(momentum >= 0 && momentum < 1, "a momentum from 0 to below 1", momentum);
     need(!nesterov || momentum > 0, "a momentum above 0 with nesterov", momentum);
   } else {
-    const { betas = [0.9, 0.999] } = optimizer;
+    const { betas = [0.9, 0.999], epsilon = 1e-8 } = optimizer;
+    need(epsilon > 0 && Number.isFinite(epsilon), "a positive epsilon", epsilon);
     need(
       betas.every((beta) => beta >= 0 && beta < 1),
       "betas from 0 to below 1",

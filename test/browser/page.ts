@@ -5,7 +5,7 @@ import { type Engine, webEngine } from "../../src/engine/index.ts";
 import type { DType } from "../../src/tensor/index.ts";
 import { observeLaws } from "../engine-laws.ts";
 import { runMatrix } from "../engine-matrix.ts";
-import { normalDraws, portableDigests } from "../portable-digests.ts";
+import { portableDigests } from "../portable-digests.ts";
 
 type Provider = "wasm" | "webgpu";
 const modules = { plain, wasm, webgpu };
@@ -26,7 +26,6 @@ const api = {
   laws: (provider: Provider) => withEngine(provider, observeLaws),
   threads: (provider: Provider) => modules[provider].env.wasm.numThreads,
   digests: (safetensors: readonly number[]) => portableDigests(Uint8Array.from(safetensors)),
-  normalDraws,
   hasAdapter: async () => Boolean(await navigator.gpu?.requestAdapter()),
   /** What a WebGPU engine over this module says, or null where it agrees to work. */
   webgpuRefusal: (module: keyof typeof modules) => withEngine("webgpu", async () => null, module).catch(String),

@@ -1,6 +1,6 @@
-"""Writes what NumPy, ml_dtypes and JAX make of element types and of Threefry: python test/golden/tensor/generate.py
+"""Writes what NumPy, ml_dtypes, SciPy and JAX make of element types and of Threefry: python test/golden/tensor/generate.py
 
-Run with numpy 2.4, ml_dtypes 0.6 and jax 0.10 installed.
+Run with numpy 2.4, ml_dtypes 0.6, jax 0.10 and scipy 1.17 installed.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import pathlib
 import jax.extend.random
 import ml_dtypes
 import numpy as np
+from scipy.special import ndtri
 
 FOLDER = pathlib.Path(__file__).parent
 HALVES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
@@ -54,3 +55,12 @@ def threefry():
 write("rounded", rounded())
 write("decoded", [[name, decoded(dtype)] for name, dtype in HALVES.items()])
 write("threefry", threefry())
+
+write(
+    "normal-quantiles",
+    [
+        [float(p), float(ndtri(p))]
+        for p in [2.0**-54, 1e-300, 1e-12, 1e-7, 0.0249, 0.074, 0.0751, 0.5, 0.92499, 0.926, 0.999, 1 - 1e-9, 1 - 2.0**-53]
+        + list(np.linspace(0.003, 0.997, 41))
+    ],
+)
