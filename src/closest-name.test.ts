@@ -8,7 +8,7 @@ describe("closestName", () => {
     ["digit", "digits"],
     ["MNIST", "mnist"],
     ["minst", "mnist"],
-    ["mnsti", "mnist"],
+    ["mnits", "mnist"],
     ["mnit", "mnist"],
     ["fashion", "fashion-mnist"],
     ["fashionmnist", "fashion-mnist"],

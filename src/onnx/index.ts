@@ -2,6 +2,7 @@ export { withBatchSize, withBatchSizeInShapes } from "./batch-size.ts";
 export { dataTypes, dtypeOfDataType } from "./data-type.ts";
 export { type DecodeOptions, type ImportedGraph, modelToGraph } from "./decode.ts";
 export { type EncodeOptions, graphToModel, opset } from "./encode.ts";
+export { loopNames, loopToModel } from "./encode-loop.ts";
 export { type LowerOptions, lower } from "./lower.ts";
 export type {
   AttributeProto,
@@ -29,4 +30,3 @@ export { type ExternalLoader, tensorFromProto, tensorToProto } from "./tensor-pr
 export { type Dimension, type TensorType, tensorTypeFromProto, tensorTypeToProto } from "./type-proto.ts";
 export { decodeModel } from "./wire-reader.ts";
 export { encodeModel } from "./wire-writer.ts";
-export { loopNames, loopToModel } from "./encode-loop.ts";

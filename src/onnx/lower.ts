@@ -11,6 +11,7 @@ import {
 import { erfInFloat64 } from "./erf.ts";
 import { fuse } from "./fuse.ts";
 import { averagePool, averagePoolGrad, conv, convInputGrad, convWeightGrad, maxPoolGrad } from "./lower-windows.ts";
+import { samplesInnermost } from "./windows/samples-innermost.ts";
 
 export interface LowerOptions {
   /** Use the operators of ONNX Runtime's own domain where they save work; without it every operator is standard. */
@@ -21,7 +22,8 @@ type Lowering<O extends Operator> = (value: Value<O>) => Value;
 
 /** The graph in operators that encode to ONNX and that ONNX Runtime has kernels for in the value's element type. */
 export function lower(outputs: readonly Value[], options: LowerOptions = {}): Value[] {
-  let lowered = simplify(outputs);
+  const simple = simplify(outputs);
+  let lowered = options.runtime ? samplesInnermost(simple) : simple;
   while (topologicalOrder(lowered).some((value) => lowering(value) !== null)) {
     lowered = simplify(rewrite(lowered, (value, operands) => lowerOne(withOperands(value, operands))));
   }

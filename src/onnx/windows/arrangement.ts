@@ -59,16 +59,29 @@ export function blocksAlong(axis: number, arrangement: Arrangement): number[] {
 
 /** The arrangement with the last digit of `axis` split into windows of `size`; null where they do not divide it. */
 export function withWindows(arrangement: Arrangement, axis: number, size: number): Arrangement | null {
+  if (size === 1) return arrangement;
   const at = arrangement.findIndex((factor) => factor.axis === axis && factor.stride === 1);
   const last = arrangement[at];
   if (!last || last.size % size !== 0) return null;
-  const isWindow = last.size === size && arrangement.some((factor) => factor.axis === axis && factor !== last);
-  if (size === 1 || isWindow) return arrangement;
   const split = [
     { axis, size: last.size / size, stride: size },
     { axis, size, stride: 1 },
   ];
-  return arrangement.toSpliced(at, 1, ...split);
+  return last.size === size ? arrangement : arrangement.toSpliced(at, 1, ...split);
+}
+
+/** The same order with as few factors as possible. */
+export function merged(arrangement: Arrangement): Arrangement {
+  return arrangement.reduce((factors: Factor[], { axis, size, stride }) => {
+    const before = factors.at(-1);
+    if (before?.axis !== axis || before.stride !== stride * size) return [...factors, { axis, size, stride }];
+    return [...factors.slice(0, -1), { axis, size: before.size * size, stride }];
+  }, []);
+}
+
+export function sameArrangement(a: Arrangement, b: Arrangement): boolean {
+  const isSame = (f: Factor, g?: Factor) => f.axis === g?.axis && f.size === g.size && f.stride === g.stride;
+  return a.length === b.length && a.every((factor, i) => isSame(factor, b[i]));
 }
 
 /** Order of the factors that makes their tensor one of whole axes: `result[i]` is the place of the i-th in memory. */
@@ -86,11 +99,10 @@ export function moved(value: Value, perm: readonly number[]): Value {
   return isInPlace ? value.reshape(perm.map((axis) => value.shape[axis] as number)) : value.transpose(perm);
 }
 
-/** A tensor that broadcasts to [N, ...], in an arrangement of that. */
-export function arrange(x: Value, arrangement: Arrangement): Value {
+/** A tensor that broadcasts to one [N, ...] of `rank` axes, in an arrangement of that. */
+export function arrange(x: Value, arrangement: Arrangement, rank: number): Value {
   if (elementCount(x.shape) === 1) return x.reshape([]);
-  const axes = Math.max(...arrangement.map(({ axis }) => axis)) + 1;
-  const [samples, ...rest] = [...new Array<number>(axes - x.rank).fill(1), ...x.shape] as [number, ...number[]];
+  const [samples, ...rest] = [...new Array<number>(rank - x.rank).fill(1), ...x.shape] as [number, ...number[]];
   const order = logicalOrder(arrangement);
   const sizes = order.map((i) => {
     const { axis, size } = arrangement[i] as Factor;

@@ -1,7 +1,8 @@
-import { concat, constant, type ConvAttributes, swapLastAxes, type Value } from "../../graph/index.ts";
+import { type ConvAttributes, concat, constant, swapLastAxes, type Value } from "../../graph/index.ts";
 import { elementCount, zeros } from "../../tensor/index.ts";
 import { type Arrangement, blocksAlong, type Factor, type Placed, positionsAlong, sizesOf } from "./arrangement.ts";
 import type { Constants } from "./constants.ts";
+import { stack, unstack } from "./stack.ts";
 import { type ConvShapes, inputUnder, meetings, windowAxis } from "./window-axis.ts";
 
 /** A convolution of one group, with its operands' shapes. */
@@ -28,56 +29,97 @@ export function blockRows(x: Value, needsZeros: boolean): Value {
   return needsZeros ? concat([rows, constant(zeros(x.dtype, [1, samples]))], 0) : rows;
 }
 
-/** Y[g] = W U[g] with the unfolded input U[g] [C k k, positions x N], for every combination g of outer digits. */
-export function convColumns(x: Placed, w: Value, conv: Convolution, order: Arrangement, constants: Constants): Placed {
-  const product = w.reshape([w.shape[0] as number, -1]).matmul(unfolded(x, conv, order, constants));
-  return { value: inArrangement(product, order), arrangement: order, shape: conv.shapes.y };
+/** The output that is first in its window of a pool: counting starts there. */
+interface Origin {
+  readonly row: number;
+  readonly column: number;
 }
 
-function inArrangement(product: Value, order: Arrangement): Value {
-  const positions = elementCount(sizesOf(aroundChannels(order).inner));
-  return product.reshape([...sizesOf(order), (product.shape.at(-1) as number) / positions]);
+const topLeft: Origin = { row: 0, column: 0 };
+
+/** Whether the outermost digit is the place within windows. */
+function isWithinWindows([first, ...rest]: Arrangement): boolean {
+  return first?.stride === 1 && rest.some(({ axis, stride }) => axis === first.axis && stride === first.size);
+}
+
+/** The origins of outputs whose place in the window, the digit `factor`, is 0, 1, ... */
+function originsAlong({ axis, size }: Factor, { row, column }: Origin): Origin[] {
+  return Array.from({ length: size }, (_, digit) =>
+    axis === 2 ? { row: row + digit, column } : { row, column: column + digit },
+  );
+}
+
+/**
+ * Y[g] = W U[g] with the unfolded input U[g] [C k k, positions x N], for every combination g of outer digits. Places within
+ * windows are computed apart from one another, as a pool reads them.
+ */
+export function convColumns(x: Placed, w: Value, conv: Convolution, order: Arrangement, constants: Constants): Placed {
+  return { value: outputs(order, topLeft), arrangement: order, shape: conv.shapes.y };
+
+  function outputs(within: Arrangement, origin: Origin): Value {
+    const [first, ...rest] = within as [Factor, ...Factor[]];
+    if (isWithinWindows(within)) {
+      return stack(
+        originsAlong(first, origin).map((next) => outputs(rest, next)),
+        0,
+      );
+    }
+    const product = w.reshape([w.shape[0] as number, -1]).matmul(unfolded(x, conv, within, origin, constants));
+    return product.reshape([...sizesOf(within), x.value.shape.at(-1) as number]);
+  }
 }
 
 /** dW = sum over g of dY[g] U[g]^T. */
 export function convWeightGradColumns(x: Placed, g: Placed, conv: Convolution, constants: Constants): Value {
-  const columns = unfolded(x, conv, g.arrangement, constants);
-  const rows = g.value.reshape([columns.shape[0] as number, -1, columns.shape.at(-1) as number]);
-  return rows.matmul(swapLastAxes(columns)).sum(0).reshape(conv.shapes.w);
+  return gradient(g.value, g.arrangement, topLeft).reshape(conv.shapes.w);
+
+  function gradient(value: Value, within: Arrangement, origin: Origin): Value {
+    const [first, ...rest] = within as [Factor, ...Factor[]];
+    if (isWithinWindows(within)) {
+      const origins = originsAlong(first, origin);
+      const parts = unstack(value, 0).map((part, i) => gradient(part, rest, origins[i] as Origin));
+      return parts.reduce((sum, part) => sum.add(part));
+    }
+    const columns = unfolded(x, conv, within, origin, constants);
+    const rows = value.reshape([columns.shape[0] as number, -1, columns.shape[2] as number]);
+    return rows.matmul(swapLastAxes(columns)).sum(0);
+  }
 }
 
 /** U [outer digits of `order`, C k k, inner digits x N]: for every tap, the inputs that it meets. */
-function unfolded({ value, arrangement }: Placed, conv: Convolution, order: Arrangement, constants: Constants): Value {
+function unfolded(x: Placed, conv: Convolution, order: Arrangement, origin: Origin, constants: Constants): Value {
   const { outer, inner } = aroundChannels(order);
   const [groups, positions] = [outer, inner].map((side) => elementCount(sizesOf(side))) as [number, number];
-  const index = unfoldedBlocks(arrangement, conv, { outer, inner });
-  const samples = value.shape.at(-1) as number;
+  const index = unfoldedBlocks(x.arrangement, conv, { outer, inner }, origin);
+  const samples = x.value.shape.at(-1) as number;
   const shape = [groups, index.length / groups / positions, positions * samples];
-  const blocks = elementCount(sizesOf(arrangement));
-  if (index.length === blocks && index.every((block, i) => block === i)) return value.reshape(shape);
-  const rows = blockRows(value, index.includes(blocks));
+  const blocks = elementCount(sizesOf(x.arrangement));
+  if (index.length === blocks && index.every((block, i) => block === i)) return x.value.reshape(shape);
+  const rows = blockRows(x.value, index.includes(blocks));
   return rows.gather(constants.indices([index.length], index)).reshape(shape);
 }
 
-function unfoldedBlocks(arrangement: Arrangement, { shapes, attributes }: Convolution, { outer, inner }: Sides) {
-  const [down, across] = [windowAxis(shapes, attributes, 0), windowAxis(shapes, attributes, 1)];
-  const [channels, rows, columns] = [1, 2, 3].map((axis) => blocksAlong(axis, arrangement)) as [
-    number[],
-    number[],
-    number[],
-  ];
+function unfoldedBlocks(
+  arrangement: Arrangement,
+  conv: Convolution,
+  { outer, inner }: Sides,
+  origin: Origin,
+): number[] {
+  const [down, across] = [windowAxis(conv.shapes, conv.attributes, 0), windowAxis(conv.shapes, conv.attributes, 1)];
+  const [channels, rows, columns] = blocksAlongImage(arrangement);
   const zero = elementCount(sizesOf(arrangement));
-  const outerColumns = positionsAlong(3, outer);
-  const innerRows = positionsAlong(2, inner);
-  const innerColumns = positionsAlong(3, inner);
+  const positions = (axis: number, side: readonly Factor[]) => positionsAlong(axis, side);
+  const [outerRows, outerColumns] = [positions(2, outer), positions(3, outer)];
+  const [innerRows, innerColumns] = [positions(2, inner), positions(3, inner)];
   const index: number[] = [];
-  for (const [g, row] of positionsAlong(2, outer).entries()) {
+  for (const [g, outerRow] of outerRows.entries()) {
+    const [firstRow, firstColumn] = [origin.row + outerRow, origin.column + (outerColumns[g] as number)];
     for (const channel of channels) {
       for (let i = 0; i < down.taps; i++) {
         for (let j = 0; j < across.taps; j++) {
-          for (const [p, column] of innerColumns.entries()) {
-            const h = inputUnder(down, row + (innerRows[p] as number), i);
-            const v = inputUnder(across, (outerColumns[g] as number) + column, j);
+          for (const [p, row] of innerRows.entries()) {
+            const h = inputUnder(down, firstRow + row, i);
+            const v = inputUnder(across, firstColumn + (innerColumns[p] as number), j);
             index.push(h === null || v === null ? zero : channel + (rows[h] as number) + (columns[v] as number));
           }
         }
@@ -85,6 +127,11 @@ function unfoldedBlocks(arrangement: Arrangement, { shapes, attributes }: Convol
     }
   }
   return index;
+}
+
+/** Blocks along channels, rows and columns. */
+function blocksAlongImage(arrangement: Arrangement) {
+  return [1, 2, 3].map((axis) => blocksAlong(axis, arrangement)) as [number[], number[], number[]];
 }
 
 /**
@@ -120,7 +167,7 @@ function copiesOf(order: Arrangement, unfoldedOrder: Arrangement, { shapes, attr
   const taps = down.taps * across.taps;
   const depth = (shapes.x[1] as number) * taps;
   const copied = unfoldedOrder.map((factor) => (factor.axis === 1 ? { ...factor, size: depth + 1 } : factor));
-  const [place, rows, columns] = [1, 2, 3].map((axis) => blocksAlong(axis, copied)) as [number[], number[], number[]];
+  const [place, rows, columns] = blocksAlongImage(copied);
   const [above, beside] = [meetings(down), meetings(across)];
   const [channels, inputRows, inputColumns] = [1, 2, 3].map((axis) => positionsAlong(axis, order)) as [
     number[],

@@ -1,9 +1,12 @@
-import { apply, concat, constant, type PoolAttributes, type Value, where } from "../../graph/index.ts";
-import { fromNumbers } from "../../tensor/index.ts";
+import { apply, type PoolAttributes, type Value, where } from "../../graph/index.ts";
 import { type Arrangement, type Placed, withWindows } from "./arrangement.ts";
+import { stack, unstack } from "./stack.ts";
 
 /** Whether the windows of a pool of images tile them. */
-export function tiles({ kernel, strides, pads, dilations }: PoolAttributes, [, , ...image]: readonly number[]): boolean {
+export function tiles(
+  { kernel, strides, pads, dilations }: PoolAttributes,
+  [, , ...image]: readonly number[],
+): boolean {
   return (
     image.length === 2 &&
     kernel.every((size, i) => size === strides[i] && (image[i] as number) % size === 0) &&
@@ -20,83 +23,86 @@ export function windowed(arrangement: Arrangement, kernel: readonly number[]): A
 
 /** The arrangement of the pooled tensor: that of the windows, without the digits inside of them. */
 export function pooled(arrangement: Arrangement, kernel: readonly number[]): Arrangement {
+  const size = (axis: number) => (axis > 1 ? (kernel[axis - 2] as number) : 1);
   return arrangement
-    .filter((factor) => !isInside(factor.axis, factor.stride))
-    .map((factor) => ({ ...factor, stride: factor.axis === 1 ? factor.stride : strideOutside(factor.axis, factor.stride) }));
-
-  function isInside(axis: number, stride: number): boolean {
-    return axis > 1 && stride < (kernel[axis - 2] as number);
-  }
-  function strideOutside(axis: number, stride: number): number {
-    return stride / (kernel[axis - 2] as number);
-  }
+    .filter(({ axis, stride }) => stride >= size(axis))
+    .map((factor) => ({ ...factor, stride: factor.stride / size(factor.axis) }));
 }
 
-/**
- * The axes of columns and of rows of a window in a value in that arrangement. Columns are compared first, rows next: the
- * first of equal maxima wins, as in ONNX.
- */
-function windowAxes(arrangement: Arrangement, kernel: readonly number[]): number[] {
-  const axes = [3, 2].filter((axis) => kernel[axis - 2] !== 1);
-  const places = axes.map((axis) => arrangement.findIndex((factor) => factor.axis === axis && factor.stride === 1));
-  // Each comparison removes its axis, and so moves those behind it.
-  return places.map((place, i) => place - places.slice(0, i).filter((before) => before < place).length);
+/** What a window sees, by rows and columns: one value for every place in it. */
+type Places = readonly (readonly Value[])[];
+
+interface Windows {
+  readonly places: Places;
+  /** Puts values for every place back together. */
+  joined(places: Places): Value;
 }
 
-export function maxPoolSlabs(x: Placed, kernel: readonly number[]): Value {
-  return windowAxes(x.arrangement, kernel).reduce((value, axis) => leaders(value, axis).at(-1) as Value, x.value);
+function windowsOf({ value, arrangement }: Placed, kernel: readonly number[]): Windows {
+  const placeOf = (axis: number) => arrangement.findIndex((factor) => factor.axis === axis && factor.stride === 1);
+  const [row, column] = [placeOf(2), placeOf(3)];
+  const columnInRow = column > row && kernel[0] !== 1 ? column - 1 : column;
+  const split = (whole: Value, at: number, axis: number) => (kernel[axis] === 1 ? [whole] : unstack(whole, at));
+  const join = (parts: readonly Value[], at: number, axis: number) =>
+    kernel[axis] === 1 ? (parts[0] as Value) : stack(parts, at);
+  return {
+    places: split(value, row, 0).map((part) => split(part, columnInRow, 1)),
+    joined: (places) =>
+      join(
+        places.map((parts) => join(parts, columnInRow, 1)),
+        row,
+        0,
+      ),
+  };
+}
+
+/** The maximum of every row of the windows, and of those the largest: the first of equal maxima counts, as in ONNX. */
+export function maxPoolPlaces(x: Placed, kernel: readonly number[]): Value {
+  return maximum(windowsOf(x, kernel).places.map(maximum));
 }
 
 /** Sends the pooled gradient to the first maximum of each window. */
-export function maxPoolGradSlabs(x: Placed, g: Value, kernel: readonly number[]): Value {
-  return sendBack(x.value, g, windowAxes(x.arrangement, kernel));
+export function maxPoolGradPlaces(x: Placed, g: Value, kernel: readonly number[]): Value {
+  const { places, joined } = windowsOf(x, kernel);
+  const ofRows = sentBack(places.map(maximum), g);
+  return joined(places.map((row, i) => sentBack(row, ofRows[i] as Value)));
 }
 
 /** Reads `source` where x has the first maximum of each window. */
-export function maxPoolGatherSlabs(x: Placed, source: Value, kernel: readonly number[]): Value {
-  let [value, read] = [x.value, source];
-  for (const axis of windowAxes(x.arrangement, kernel)) {
-    const [pieces, best] = [slabs(value, axis), leaders(value, axis)];
-    read = slabs(read, axis).reduce((kept, piece, i) =>
-      where((pieces[i] as Value).greater(best[i - 1] as Value), piece, kept),
-    );
-    value = best.at(-1) as Value;
-  }
-  return read;
+export function maxPoolGatherPlaces(x: Placed, source: Value, kernel: readonly number[]): Value {
+  const { places } = windowsOf(x, kernel);
+  const sources = windowsOf({ ...x, value: source }, kernel).places;
+  const ofRows = places.map((row, i) => readAtMaximum(row, sources[i] as readonly Value[]));
+  return readAtMaximum(places.map(maximum), ofRows);
 }
 
-/** The parts of a value along an axis. */
-function slabs(value: Value, axis: number): Value[] {
-  return Array.from({ length: value.shape[axis] as number }, (_, i) =>
-    value.gather(constant(fromNumbers("int32", [i], [])), axis),
-  );
+function maximum(values: readonly Value[]): Value {
+  return leaders(values).at(-1) as Value;
 }
 
-/** The maximum of the first 1, 2, ... slabs. */
-function leaders(value: Value, axis: number): Value[] {
-  const [first, ...rest] = slabs(value, axis) as [Value, ...Value[]];
-  const best = [first];
-  for (const slab of rest) best.push((best.at(-1) as Value).maximum(slab));
+/** The maximum of the first 1, 2, ... values. */
+function leaders([first, ...rest]: readonly Value[]): Value[] {
+  const best = [first as Value];
+  for (const value of rest) best.push((best.at(-1) as Value).maximum(value));
   return best;
 }
 
-/** A slab keeps the gradient where it exceeds those before it; what is left goes to them. */
-function sendBack(value: Value, g: Value, [axis, ...rest]: readonly number[]): Value {
-  if (axis === undefined) return g;
-  const [pieces, best] = [slabs(value, axis), leaders(value, axis)];
-  let left = sendBack(best.at(-1) as Value, g, rest);
-  const gradients = pieces.map(() => left);
-  for (let i = pieces.length - 1; i > 0; i--) {
-    const own = left.mul(exceeds(pieces[i] as Value, best[i - 1] as Value));
+/** A value keeps the gradient where it exceeds those before it; what is left goes to them. */
+function sentBack(values: readonly Value[], g: Value): Value[] {
+  const best = leaders(values);
+  const gradients: Value[] = [];
+  let left = g;
+  for (let i = values.length - 1; i > 0; i--) {
+    const own = left.mul(exceeds(values[i] as Value, best[i - 1] as Value));
+    gradients.unshift(own);
     left = left.sub(own);
-    gradients[i] = own;
   }
-  gradients[0] = left;
-  const kept = value.shape.with(axis, 1);
-  return concat(
-    gradients.map((each) => each.reshape(kept)),
-    axis,
-  );
+  return [left, ...gradients];
+}
+
+function readAtMaximum(values: readonly Value[], sources: readonly Value[]): Value {
+  const best = leaders(values);
+  return sources.reduce((read, source, i) => where((values[i] as Value).greater(best[i - 1] as Value), source, read));
 }
 
 /**

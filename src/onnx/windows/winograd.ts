@@ -85,7 +85,10 @@ export function convWeightGradWinograd(x: Placed, g: Placed, plan: Winograd, con
   const transformed = shifted.reduce((sum, copy) => sum.add(copy)).reshape([rows.products, -1]);
   const gradient = constants.matrix(transposed(rows.tapTransform)).matmul(transformed);
   const byTap = gradient.reshape([down, filters, across, channels]).transpose([0, 2, 1, 3]);
-  return byTap.reshape([down * across, filters * channels]).transpose().reshape(conv.shapes.w);
+  return byTap
+    .reshape([down * across, filters * channels])
+    .transpose()
+    .reshape(conv.shapes.w);
 }
 
 /** dD[v, p] = U[p]^T dM[v, p]; every column adds up its copies, and T^T turns points back into rows. */
@@ -123,7 +126,7 @@ function unfoldedBands(x: Placed, plan: Winograd, constants: Constants): Value {
   const points = constants.matrix(inputTransform(plan)).matmul(x.value.reshape([height, -1]));
   const samples = x.value.shape.at(-1) as number;
   const index = unfoldedColumns(x.arrangement.slice(1), plan);
-  const zero = (elementCount(points.shape)) / samples;
+  const zero = elementCount(points.shape) / samples;
   const unfolded = blockRows(points.reshape([-1, samples]), index.includes(zero)).gather(
     constants.indices([index.length], index),
   );
