@@ -1,5 +1,5 @@
 import { type LoopPlan, planLoop, type Value } from "../graph/index.ts";
-import { allocate, elementCount, type Tensor, tensor, zeros } from "../tensor/index.ts";
+import { partOf, stack, type Tensor, zeros } from "../tensor/index.ts";
 import type { LoopProgram, Program, Tensors } from "./engine.ts";
 import { checkTensor } from "./feeds.ts";
 
@@ -26,7 +26,7 @@ export function loopOver(
       const collected: Record<string, Tensor[]> = Object.fromEntries(plan.collected.map((name) => [name, []]));
       let state = feeds;
       for (let round = 0; round < rounds; round++) {
-        const own = plan.stepped.map(({ attributes: { name } }) => [name, roundOf(feeds[name] as Tensor, round)]);
+        const own = plan.stepped.map(({ attributes: { name } }) => [name, partOf(feeds[name] as Tensor, round)]);
         const next = plan.carried.map(({ attributes: { name, dtype, shape } }) => {
           const final = round === rounds - 1 ? into[name] : undefined;
           return [name, final ?? zeros(dtype, shape)];
@@ -37,23 +37,9 @@ export function loopOver(
         state = { ...state, ...carried };
       }
       const last = plan.carried.map(({ attributes: { name } }) => [name, state[name]]);
-      const stacked = Object.entries(collected).map(([name, values]) => [name, stackRounds(values)]);
+      const stacked = Object.entries(collected).map(([name, values]) => [name, stack(values)]);
       return { ...Object.fromEntries(last), ...Object.fromEntries(stacked) };
     },
     [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
   };
-}
-
-function roundOf({ dtype, shape, data }: Tensor, round: number): Tensor {
-  const single = shape.slice(1);
-  const size = elementCount(single);
-  return tensor(dtype, single, data.subarray(round * size, (round + 1) * size) as Float64Array<ArrayBuffer>);
-}
-
-function stackRounds(values: readonly Tensor[]): Tensor {
-  const { dtype, shape } = values[0] as Tensor;
-  const size = elementCount(shape);
-  const data = allocate(dtype, size * values.length) as Float64Array<ArrayBuffer>;
-  for (const [round, value] of values.entries()) data.set(value.data as Float64Array, round * size);
-  return tensor(dtype, [values.length, ...shape], data);
 }

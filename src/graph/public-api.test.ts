@@ -11,8 +11,8 @@ it.each([
     "tensor",
     tensor,
     `allocate bfloat16Bits bfloat16Value broadcastShapes bytesPerElement checkShape convert dtypes elementCount
-     float16Bits float16Value fold formatShape fromNumbers isFloat normal normalizeAxis permutation reshape rngKey
-     sameShape stridesOf tensor tensorBytes tensorFromBytes threefry2x32 toNumbers uniform viewBytes zeros`,
+     float16Bits float16Value fold formatShape fromNumbers isFloat normal normalizeAxis partOf permutation reshape rngKey
+     sameShape stack stridesOf tensor tensorBytes tensorFromBytes threefry2x32 toNumbers uniform viewBytes zeros`,
   ],
   [
     "graph",

@@ -12,4 +12,4 @@ export {
   sameShape,
   stridesOf,
 } from "./shape.ts";
-export { reshape, type Tensor, tensor, tensorBytes, tensorFromBytes, zeros } from "./tensor.ts";
+export { partOf, reshape, stack, type Tensor, tensor, tensorBytes, tensorFromBytes, zeros } from "./tensor.ts";

@@ -4,7 +4,9 @@ import {
   bytesPerElement,
   dtypes,
   fromNumbers,
+  partOf,
   reshape,
+  stack,
   tensor,
   tensorBytes,
   tensorFromBytes,
@@ -64,4 +66,12 @@ it("refuses shapes that are none", () => {
   expect(() => tensor("int8", [-1, -2], new Int8Array(2))).toThrow("tensor: expected a shape of non-negative whole");
   expect(() => tensorFromBytes("int8", [-1, -2], new Uint8Array(2))).toThrow("tensor: expected a shape of non-neg");
   expect(() => zeros("int8", [2.5])).toThrow("zeros: expected a shape of non-negative whole numbers, got [2.5]");
+});
+
+it("stack puts parts along a new first axis, and partOf gives them back", () => {
+  const parts = [fromNumbers("float32", [1, 2], [2, 1]), fromNumbers("float32", [3, 4], [2, 1])];
+  const whole = stack(parts);
+  expect(whole.shape).toEqual([2, 2, 1]);
+  expect([partOf(whole, 0), partOf(whole, 1)]).toEqual(parts);
+  expect(partOf(whole, 1).data.buffer).toBe(whole.data.buffer);
 });

@@ -46,3 +46,19 @@ export function tensorBytes({ data }: Tensor): Uint8Array<ArrayBuffer> {
 export function reshape<D extends DType>(value: Tensor<D>, shape: Shape): Tensor<D> {
   return tensor(value.dtype, shape, value.data);
 }
+
+/** Tensors of one type and shape as one, along a new first axis. */
+export function stack(parts: readonly Tensor[]): Tensor {
+  const { dtype, shape } = parts[0] as Tensor;
+  const size = elementCount(shape);
+  const data = allocate(dtype, size * parts.length) as Float64Array<ArrayBuffer>;
+  for (const [i, part] of parts.entries()) data.set(part.data as Float64Array, i * size);
+  return tensor(dtype, [parts.length, ...shape], data);
+}
+
+/** The part of a tensor at one place of its first axis, sharing its memory. */
+export function partOf({ dtype, shape, data }: Tensor, index: number): Tensor {
+  const single = shape.slice(1);
+  const size = elementCount(single);
+  return tensor(dtype, single, data.subarray(index * size, (index + 1) * size) as Float64Array<ArrayBuffer>);
+}

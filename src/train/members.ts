@@ -1,4 +1,4 @@
-import { allocate, elementCount, type Tensor, tensor } from "../tensor/index.ts";
+import { partOf, stack, type Tensor } from "../tensor/index.ts";
 
 /** Named tensors of several networks as one, with a leading axis over the networks; a single one stays as it is. */
 export function stackMembers(members: readonly Readonly<Record<string, Tensor>>[]): Readonly<Record<string, Tensor>> {
@@ -7,14 +7,6 @@ export function stackMembers(members: readonly Readonly<Record<string, Tensor>>[
   return Object.fromEntries(
     Object.keys(head).map((name) => [name, stack(members.map((each) => each[name] as Tensor))]),
   );
-}
-
-function stack(parts: readonly Tensor[]): Tensor {
-  const { dtype, shape } = parts[0] as Tensor;
-  const size = elementCount(shape);
-  const data = allocate(dtype, size * parts.length) as Float64Array<ArrayBuffer>;
-  for (const [i, part] of parts.entries()) data.set(part.data as Float64Array, i * size);
-  return tensor(dtype, [parts.length, ...shape], data);
 }
 
 /** The tensors of each network, copied. */
@@ -27,9 +19,7 @@ export function unstackMembers(
   );
 }
 
-function memberOf({ dtype, shape, data }: Tensor, index: number, count: number): Tensor {
-  if (count === 1) return tensor(dtype, shape, data.slice() as Float64Array<ArrayBuffer>);
-  const single = shape.slice(1);
-  const size = elementCount(single);
-  return tensor(dtype, single, data.slice(index * size, (index + 1) * size) as Float64Array<ArrayBuffer>);
+function memberOf(value: Tensor, index: number, count: number): Tensor {
+  const shared = count === 1 ? value : partOf(value, index);
+  return { ...shared, data: shared.data.slice() };
 }

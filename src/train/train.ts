@@ -1,38 +1,21 @@
 import { type Dataset, splitSize } from "../data/index.ts";
-import type { Engine, LoopProgram } from "../engine/index.ts";
+import type { LoopProgram, Tensors } from "../engine/index.ts";
 import { check } from "../errors.ts";
 import type { Network, Parameters } from "../nets/index.ts";
-import type { RngKey, Tensor } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import { batchOrder } from "./batch-order.ts";
+import { checkOptions } from "./check-options.ts";
 import { type Divergence, DivergenceError } from "./divergence.ts";
-import { checkFit, checkSplit } from "./fit.ts";
 import { unstackMembers } from "./members.ts";
-import { addStep, endEpoch, lastRecord, recorded, totalsOf } from "./meter.ts";
-import { checkOptimizer, type Optimizer } from "./optimizers.ts";
+import { addStep, endEpoch, lastRecord, recorded, type Totals, totalsOf } from "./meter.ts";
+import type { TrainOptions } from "./options.ts";
 import { nextPace } from "./pace.ts";
 import { prepareDataset } from "./prepare.ts";
-import { checkSchedule, learningRateAt, type Schedule } from "./schedules.ts";
+import { learningRateAt } from "./schedules.ts";
 import { checkState, copyTensors, type EpochRecord, initialState, type TrainingState } from "./state.ts";
 import { trainingStep } from "./step.ts";
-import { steppedInputs, stepRunner } from "./step-runner.ts";
-
-export interface TrainOptions {
-  readonly engine: Engine;
-  /** One per network: all are trained together, each with its own initial weights and its own batches. */
-  readonly keys: readonly RngKey[];
-  readonly optimizer: Optimizer;
-  readonly epochs: number;
-  /** At most the size of the train split, which is also what a larger number means. */
-  readonly batchSize: number;
-  readonly schedule?: Schedule;
-  readonly dtype?: "float32" | "float64";
-  /** Ends the run after an epoch in which the training error (or loss) of every member is at most this. */
-  readonly stopAt?: { readonly error?: number; readonly loss?: number };
-  readonly resumeFrom?: TrainingState;
-  /** Steps taken between two reports; by default as many as take some tens of milliseconds. The result is the same. */
-  readonly stepsPerRun?: number;
-  readonly signal?: AbortSignal;
-}
+import { type StepMetrics, steppedInputs, stepRunner } from "./step-runner.ts";
+import { canStop, isReached, type StopAt } from "./stop.ts";
 
 /** What is known after some steps. */
 export interface Progress {
@@ -78,7 +61,24 @@ export function memberParameters(network: Network, state: TrainingState): readon
   return unstackMembers(parameters, state.members);
 }
 
-type RunOptions = TrainOptions & Required<Pick<TrainOptions, "dtype">>;
+interface RunOptions extends TrainOptions {
+  readonly dtype: "float32" | "float64";
+}
+
+/** Where a run stands. */
+interface Position {
+  readonly tensors: Tensors;
+  readonly step: number;
+  readonly totals: Totals;
+}
+
+/** What does not change during a run. */
+interface RunPlan {
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  readonly members: number;
+  rateAt(step: number): number;
+}
 
 async function* runSteps(
   network: Network,
@@ -92,101 +92,90 @@ async function* runSteps(
   const { stepsPerEpoch } = order;
   const steps = epochs * stepsPerEpoch;
   const rateAt = (step: number) => learningRateAt(schedule, optimizer.learningRate, step, steps);
-  const runner = stepRunner(program, start.tensors, { ...options, dataset, order, members: keys.length, rateAt });
-  let { step } = start;
-  let totals = totalsOf(start);
+  const plan: RunPlan = { steps, stepsPerEpoch, members: keys.length, rateAt };
+  const runner = stepRunner(program, start.tensors, { ...options, ...plan, dataset, order });
+  let position: Position = { tensors: runner.current(), step: start.step, totals: totalsOf(start) };
+  let good = position;
   let pace = options.stepsPerRun ?? 1;
-  let good = { tensors: runner.current(), step, totals };
-  const captured = (state: typeof good): TrainingState => ({
-    tensors: copyTensors(state.tensors),
-    members: keys.length,
-    step: state.step,
-    ...recorded(state.totals),
-  });
-  const requireFinite = (what: Divergence["what"], values: readonly number[]) => {
-    const member = values.findIndex((value) => !Number.isFinite(value));
-    if (member < 0) return;
-    const divergence = { what, member, value: values[member] as number, step, learningRate: rateAt(step - 1) };
-    throw new DivergenceError(divergence, captured(good));
-  };
-  const isEnd = () => step % stepsPerEpoch === 0;
 
-  while (step < steps && !(isEnd() && isReached(stopAt, lastRecord(totals)))) {
+  while (position.step < steps && !hasStopped(stopAt, position, stepsPerEpoch)) {
     signal?.throwIfAborted();
-    const before = { tensors: runner.current(), step, totals };
+    const before = position;
+    const { step } = before;
     const count = Math.min(pace, steps - step, canStop(stopAt) ? stepsPerEpoch - (step % stepsPerEpoch) : steps);
     const begun = performance.now();
-    const { losses, errors } = await runner.run(step, count);
+    const metrics = await runner.run(step, count);
     if (options.stepsPerRun === undefined && count === pace) pace = nextPace(pace, performance.now() - begun);
-    for (const [k, row] of losses.entries()) {
-      step++;
-      requireFinite("loss", row);
-      good = before;
-      totals = addStep(totals, row, errors?.[k] ?? null);
-      const epoch = { learningRate: rateAt(step - 1), hasError: errors !== null, stepsPerEpoch };
-      if (isEnd()) totals = endEpoch(totals, epoch);
-    }
-    const after = { tensors: runner.current(), step, totals };
-    yield {
-      step,
-      steps,
-      learningRate: rateAt(step - 1),
-      losses: losses.at(-1) as readonly number[],
-      epoch: totals.epochs > before.totals.epochs ? (lastRecord(totals) ?? null) : null,
-      snapshot: () => snapshotOf(after),
-    };
+    good = metrics.losses[0]?.every(Number.isFinite) ? before : good;
+    for (const [k, row] of metrics.losses.entries()) requireFinite("loss", row, step + k + 1, plan, good);
+    position = { tensors: runner.current(), step: step + count, totals: totalsAfter(before, metrics, plan) };
+    yield progressOf(before, position, metrics, plan, () => position);
   }
-  const final = captured({ tensors: runner.current(), step, totals });
-  requireFinite("weight", memberParameters(network, final).map(wildestWeight));
+  const final = capture(position, plan);
+  const wildest = memberParameters(network, final).map(wildestWeight);
+  requireFinite("weight", wildest, position.step, plan, good);
   return final;
+}
 
-  function snapshotOf(state: typeof good): TrainingState {
-    check(state.step === step, () => ({
-      code: "late-snapshot",
-      where: "train",
-      message: `expected a snapshot of step ${step}, the last one, got a request for step ${state.step}`,
-      remedy: "take the snapshot before asking for the next step",
-    }));
-    return captured(state);
-  }
+function hasStopped(stopAt: StopAt | undefined, { step, totals }: Position, stepsPerEpoch: number): boolean {
+  return step % stepsPerEpoch === 0 && isReached(stopAt, lastRecord(totals));
+}
+
+function totalsAfter({ step, totals }: Position, { losses, errors }: StepMetrics, plan: RunPlan): Totals {
+  return losses.reduce((sums, row, k) => {
+    const added = addStep(sums, row, errors?.[k] ?? null);
+    const isEnd = (step + k + 1) % plan.stepsPerEpoch === 0;
+    return isEnd ? endEpoch(added, { ...plan, learningRate: plan.rateAt(step + k), hasError: errors !== null }) : added;
+  }, totals);
+}
+
+function progressOf(
+  before: Position,
+  after: Position,
+  { losses }: StepMetrics,
+  plan: RunPlan,
+  current: () => Position,
+): Progress {
+  return {
+    step: after.step,
+    steps: plan.steps,
+    learningRate: plan.rateAt(after.step - 1),
+    losses: losses.at(-1) as readonly number[],
+    epoch: after.totals.epochs > before.totals.epochs ? (lastRecord(after.totals) ?? null) : null,
+    snapshot() {
+      const { step } = current();
+      check(after.step === step, () => ({
+        code: "late-snapshot",
+        where: "train",
+        message: `expected a snapshot of step ${step}, the last one, got a request for step ${after.step}`,
+        remedy: "take the snapshot before asking for the next step",
+      }));
+      return capture(after, plan);
+    },
+  };
+}
+
+/** A position in memory of its own. */
+function capture({ tensors, step, totals }: Position, { members }: RunPlan): TrainingState {
+  return { tensors: copyTensors(tensors), members, step, ...recorded(totals) };
+}
+
+/** Throws a DivergenceError with the last good state unless the values of all members after `step` are finite. */
+function requireFinite(
+  what: Divergence["what"],
+  values: readonly number[],
+  step: number,
+  plan: RunPlan,
+  good: Position,
+): void {
+  const member = values.findIndex((value) => !Number.isFinite(value));
+  if (member < 0) return;
+  const divergence = { what, member, value: values[member] as number, step, learningRate: plan.rateAt(step - 1) };
+  throw new DivergenceError(divergence, capture(good, plan));
 }
 
 /** A weight that is infinite or not a number, or 0 where there is none. */
 function wildestWeight(parameters: Parameters): number {
   const arrays = Object.values(parameters).map(({ data }) => data as Float64Array);
   return arrays.map((data) => data.find((x) => !Number.isFinite(x))).find((x) => x !== undefined) ?? 0;
-}
-
-function canStop(stopAt: TrainOptions["stopAt"]): stopAt is NonNullable<TrainOptions["stopAt"]> {
-  return stopAt?.error !== undefined || stopAt?.loss !== undefined;
-}
-
-function isReached(stopAt: TrainOptions["stopAt"], record: EpochRecord | undefined): boolean {
-  if (!record || !canStop(stopAt)) return false;
-  const { loss, error } = record;
-  const within = (values: readonly number[] | null, bound: number | undefined) =>
-    bound === undefined || (values?.every((value) => value <= bound) ?? true);
-  return within(loss, stopAt.loss) && within(error, stopAt.error);
-}
-
-function checkOptions(network: Network, dataset: Dataset, options: TrainOptions): void {
-  checkOptimizer(options.optimizer);
-  checkSchedule(options.schedule ?? { kind: "constant" });
-  const { epochs, batchSize, keys, stepsPerRun = 1 } = options;
-  const counts = { epochs, "batch size": batchSize, "number of networks": keys.length, "steps per run": stepsPerRun };
-  for (const [name, value] of Object.entries(counts)) {
-    check(Number.isInteger(value) && value >= 1, () => ({
-      code: "bad-option",
-      where: name,
-      message: `expected a whole number of at least 1, got ${value}`,
-    }));
-  }
-  checkFit(network, dataset);
-  checkSplit("train", dataset, dataset.train);
-  check(options.stopAt?.error === undefined || dataset.task === "classification", () => ({
-    code: "bad-option",
-    where: "stopAt",
-    message: `expected a loss, got an error, which a regression such as ${dataset.name} does not have`,
-    remedy: "stop at a loss",
-  }));
 }
