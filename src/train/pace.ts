@@ -1,6 +1,6 @@
 /** Long enough that starting a run costs nothing beside it, short enough for progress and Ctrl-C. */
-const shortestRunMilliseconds = 20;
-const longestRunMilliseconds = 100;
+const shortestRunMilliseconds = 50;
+const longestRunMilliseconds = 200;
 const mostSteps = 256;
 
 /** How many steps the next run should have, after one of `steps` that took so long. */

@@ -72,11 +72,14 @@ export function withWindows(arrangement: Arrangement, axis: number, size: number
 
 /** The same order with as few factors as possible. */
 export function merged(arrangement: Arrangement): Arrangement {
-  return arrangement.reduce((factors: Factor[], { axis, size, stride }) => {
+  const factors: Factor[] = [];
+  for (const factor of arrangement) {
     const before = factors.at(-1);
-    if (before?.axis !== axis || before.stride !== stride * size) return [...factors, { axis, size, stride }];
-    return [...factors.slice(0, -1), { axis, size: before.size * size, stride }];
-  }, []);
+    const continues = before?.axis === factor.axis && before.stride === factor.stride * factor.size;
+    if (before && continues) factors.splice(-1, 1, { ...factor, size: before.size * factor.size });
+    else factors.push(factor);
+  }
+  return factors;
 }
 
 export function sameArrangement(a: Arrangement, b: Arrangement): boolean {

@@ -29,13 +29,13 @@ export function blockRows(x: Value, needsZeros: boolean): Value {
   return needsZeros ? concat([rows, constant(zeros(x.dtype, [1, samples]))], 0) : rows;
 }
 
-/** The output that is first in its window of a pool: counting starts there. */
-interface Origin {
+/** An output; as an origin, the one in its window of a pool from which counting starts. */
+interface Place {
   readonly row: number;
   readonly column: number;
 }
 
-const topLeft: Origin = { row: 0, column: 0 };
+const topLeft: Place = { row: 0, column: 0 };
 
 /** Whether the outermost digit is the place within windows. */
 function isWithinWindows([first, ...rest]: Arrangement): boolean {
@@ -43,7 +43,7 @@ function isWithinWindows([first, ...rest]: Arrangement): boolean {
 }
 
 /** The origins of outputs whose place in the window, the digit `factor`, is 0, 1, ... */
-function originsAlong({ axis, size }: Factor, { row, column }: Origin): Origin[] {
+function placesInWindow({ axis, size }: Factor, { row, column }: Place): Place[] {
   return Array.from({ length: size }, (_, digit) =>
     axis === 2 ? { row: row + digit, column } : { row, column: column + digit },
   );
@@ -56,11 +56,11 @@ function originsAlong({ axis, size }: Factor, { row, column }: Origin): Origin[]
 export function convColumns(x: Placed, w: Value, conv: Convolution, order: Arrangement, constants: Constants): Placed {
   return { value: outputs(order, topLeft), arrangement: order, shape: conv.shapes.y };
 
-  function outputs(within: Arrangement, origin: Origin): Value {
+  function outputs(within: Arrangement, origin: Place): Value {
     const [first, ...rest] = within as [Factor, ...Factor[]];
     if (isWithinWindows(within)) {
       return stack(
-        originsAlong(first, origin).map((next) => outputs(rest, next)),
+        placesInWindow(first, origin).map((next) => outputs(rest, next)),
         0,
       );
     }
@@ -73,11 +73,11 @@ export function convColumns(x: Placed, w: Value, conv: Convolution, order: Arran
 export function convWeightGradColumns(x: Placed, g: Placed, conv: Convolution, constants: Constants): Value {
   return gradient(g.value, g.arrangement, topLeft).reshape(conv.shapes.w);
 
-  function gradient(value: Value, within: Arrangement, origin: Origin): Value {
+  function gradient(value: Value, within: Arrangement, origin: Place): Value {
     const [first, ...rest] = within as [Factor, ...Factor[]];
     if (isWithinWindows(within)) {
-      const origins = originsAlong(first, origin);
-      const parts = unstack(value, 0).map((part, i) => gradient(part, rest, origins[i] as Origin));
+      const origins = placesInWindow(first, origin);
+      const parts = unstack(value, 0).map((part, i) => gradient(part, rest, origins[i] as Place));
       return parts.reduce((sum, part) => sum.add(part));
     }
     const columns = unfolded(x, conv, within, origin, constants);
@@ -87,7 +87,7 @@ export function convWeightGradColumns(x: Placed, g: Placed, conv: Convolution, c
 }
 
 /** U [outer digits of `order`, C k k, inner digits x N]: for every tap, the inputs that it meets. */
-function unfolded(x: Placed, conv: Convolution, order: Arrangement, origin: Origin, constants: Constants): Value {
+function unfolded(x: Placed, conv: Convolution, order: Arrangement, origin: Place, constants: Constants): Value {
   const { outer, inner } = aroundChannels(order);
   const [groups, positions] = [outer, inner].map((side) => elementCount(sizesOf(side))) as [number, number];
   const index = unfoldedBlocks(x.arrangement, conv, { outer, inner }, origin);
@@ -99,34 +99,31 @@ function unfolded(x: Placed, conv: Convolution, order: Arrangement, origin: Orig
   return rows.gather(constants.indices([index.length], index)).reshape(shape);
 }
 
-function unfoldedBlocks(
-  arrangement: Arrangement,
-  conv: Convolution,
-  { outer, inner }: Sides,
-  origin: Origin,
-): number[] {
+function unfoldedBlocks(arrangement: Arrangement, conv: Convolution, { outer, inner }: Sides, origin: Place): number[] {
   const [down, across] = [windowAxis(conv.shapes, conv.attributes, 0), windowAxis(conv.shapes, conv.attributes, 1)];
   const [channels, rows, columns] = blocksAlongImage(arrangement);
   const zero = elementCount(sizesOf(arrangement));
-  const positions = (axis: number, side: readonly Factor[]) => positionsAlong(axis, side);
-  const [outerRows, outerColumns] = [positions(2, outer), positions(3, outer)];
-  const [innerRows, innerColumns] = [positions(2, inner), positions(3, inner)];
-  const index: number[] = [];
-  for (const [g, outerRow] of outerRows.entries()) {
-    const [firstRow, firstColumn] = [origin.row + outerRow, origin.column + (outerColumns[g] as number)];
-    for (const channel of channels) {
-      for (let i = 0; i < down.taps; i++) {
-        for (let j = 0; j < across.taps; j++) {
-          for (const [p, row] of innerRows.entries()) {
-            const h = inputUnder(down, firstRow + row, i);
-            const v = inputUnder(across, firstColumn + (innerColumns[p] as number), j);
-            index.push(h === null || v === null ? zero : channel + (rows[h] as number) + (columns[v] as number));
-          }
-        }
-      }
-    }
-  }
-  return index;
+  const taps = Array.from({ length: down.taps * across.taps }, (_, tap) => tap);
+  const groups = placesAlong(outer).map((from) =>
+    placesAlong(inner).map(({ row, column }) => ({
+      row: origin.row + from.row + row,
+      column: origin.column + from.column + column,
+    })),
+  );
+  const blockUnder = (output: Place, channel: number, tap: number) => {
+    const row = inputUnder(down, output.row, Math.floor(tap / across.taps));
+    const column = inputUnder(across, output.column, tap % across.taps);
+    return row === null || column === null ? zero : channel + (rows[row] as number) + (columns[column] as number);
+  };
+  return groups.flatMap((places) =>
+    channels.flatMap((channel) => taps.flatMap((tap) => places.map((place) => blockUnder(place, channel, tap)))),
+  );
+}
+
+/** The places of an image that every combination of digits stands for. */
+function placesAlong(factors: readonly Factor[]): Place[] {
+  const columns = positionsAlong(3, factors);
+  return positionsAlong(2, factors).map((row, i) => ({ row, column: columns[i] as number }));
 }
 
 /** Blocks along channels, rows and columns. */
@@ -162,29 +159,23 @@ export function convInputGradColumns(
 }
 
 /** Per list one block of dU for every block of the input, so that the lists together have every copy of each. */
-function copiesOf(order: Arrangement, unfoldedOrder: Arrangement, { shapes, attributes }: Convolution): number[][] {
+function copiesOf(order: Arrangement, gradientOrder: Arrangement, { shapes, attributes }: Convolution): number[][] {
   const [down, across] = [windowAxis(shapes, attributes, 0), windowAxis(shapes, attributes, 1)];
   const taps = down.taps * across.taps;
   const depth = (shapes.x[1] as number) * taps;
-  const copied = unfoldedOrder.map((factor) => (factor.axis === 1 ? { ...factor, size: depth + 1 } : factor));
-  const [place, rows, columns] = blocksAlongImage(copied);
+  const withTaps = gradientOrder.map((factor) => (factor.axis === 1 ? { ...factor, size: depth + 1 } : factor));
+  const [copies, rows, columns] = blocksAlongImage(withTaps);
   const [above, beside] = [meetings(down), meetings(across)];
-  const [channels, inputRows, inputColumns] = [1, 2, 3].map((axis) => positionsAlong(axis, order)) as [
-    number[],
-    number[],
-    number[],
-  ];
-  const found = channels.map((channel, block) =>
-    (above[inputRows[block] as number] ?? []).flatMap((vertical) =>
-      (beside[inputColumns[block] as number] ?? []).map(
-        (horizontal) =>
-          (place[channel * taps + vertical.tap * across.taps + horizontal.tap] as number) +
-          (rows[vertical.output] as number) +
-          (columns[horizontal.output] as number),
-      ),
+  const channels = positionsAlong(1, order);
+  const lists = placesAlong(order).map(({ row, column }, block) =>
+    (above[row] ?? []).flatMap((vertical) =>
+      (beside[column] ?? []).map((horizontal) => {
+        const copy = (channels[block] as number) * taps + vertical.tap * across.taps + horizontal.tap;
+        return (copies[copy] as number) + (rows[vertical.output] as number) + (columns[horizontal.output] as number);
+      }),
     ),
   );
-  return padded(found, place[depth] as number);
+  return padded(lists, copies[depth] as number);
 }
 
 /** Lists of unequal lengths, transposed, with `filler` where they end. */
