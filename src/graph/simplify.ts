@@ -75,6 +75,8 @@ function reduceNode(value: Value, unique: (value: Value) => Value): Value {
       return reshaped(x, reduced.shape, unique) ?? reduced;
     case "Transpose":
       return transposed(x, (reduced as Value<"Transpose">).attributes.perm) ?? reduced;
+    case "Slice":
+      return sameShape(x.shape, reduced.shape) ? x : reduced;
     case "Expand":
       return expanded(x, reduced.shape) ?? reduced;
     case "Neg":

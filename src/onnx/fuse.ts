@@ -16,7 +16,7 @@ import { broadcastShapes, elementCount, fromNumbers, sameShape, toNumbers } from
  */
 export function fuse(outputs: readonly Value[]): Value[] {
   const untransposed = simplify(rewritePass(outputs, [transposedProduct]));
-  const products = rewritePass(untransposed, [columnSum, reluDerivative, transposedOperands]);
+  const products = rewritePass(untransposed, [columnSum, reluDerivative, sigmoidInFloat64, transposedOperands]);
   return rewritePass(products, [accumulatedProduct]);
 }
 
@@ -131,6 +131,13 @@ function scaledBy(value: Value): { readonly value: Value; readonly factor: numbe
   const factor = numberOf(multiplier as Value<"Constant">);
   return Math.fround(factor) === factor ? { value: x, factor } : whole;
 }
+
+/** ONNX Runtime's own float64 sigmoid takes twice as long. */
+const sigmoidInFloat64: Rule = (value) => {
+  if (value.op !== "Sigmoid" || value.dtype !== "float64") return null;
+  const [x] = value.operands as readonly [Value];
+  return x.neg().exp().add(1).reciprocal();
+};
 
 const largestFloat32 = (2 - 2 ** -23) * 2 ** 127;
 

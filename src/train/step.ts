@@ -1,9 +1,10 @@
 import type { Dataset } from "../data/index.ts";
-import { adjoint, ensemble, input, type Value } from "../graph/index.ts";
+import { adjoint, input, type Value } from "../graph/index.ts";
 import type { Network } from "../nets/index.ts";
 import type { DType } from "../tensor/index.ts";
 import { gradientScale, type Optimizer, slotNames, updateParameter } from "./optimizers.ts";
 import { batchInputs, batchTargets, errorOf, lossOf, sampleInputs } from "./samples.ts";
+import { stepOfMany } from "./step-of-many.ts";
 
 export interface StepOptions {
   readonly optimizer: Optimizer;
@@ -34,14 +35,8 @@ export function trainingStep(
   const slots = trained.map((parameter) => slotInputs(optimizer, parameter as Value<"Input">));
   const next = singleStep();
   if (members === 1) return next;
-
   const batch = samples.indices ? [samples.indices] : [];
-  const state = [...Object.values(parameters), ...slots.flat(), ...batch] as Value<"Input">[];
-  const replacements = new Map<Value, Value>(
-    state.map((value) => [value, input(value.attributes.name, value.dtype, [members, ...value.shape])]),
-  );
-  const stacked = ensemble(Object.values(next), replacements);
-  return Object.fromEntries(Object.keys(next).map((name, i) => [name, stacked[i] as Value]));
+  return stepOfMany(next, [...Object.values(parameters), ...slots.flat(), ...batch] as Value<"Input">[], members);
 
   function singleStep(): Record<string, Value> {
     const x = batchInputs(samples, dataset, dtype);

@@ -232,6 +232,23 @@ describe("a batch", () => {
   });
 });
 
+describe("an ensemble that is computed block by block", () => {
+  it("trains its networks as if each were alone", async () => {
+    const tiny = mlp({ input: [2], widths: [3], outputs: 1, activation: "tanh" });
+    const options = { engine, optimizer: adam, epochs: 3, batchSize: 1681, dtype: "float64" } as const;
+    const keys = Array.from({ length: 120 }, (_, i) => rngKey(i));
+    const members = memberParameters(tiny, await finish(train(tiny, teacherStudent(), { ...options, keys })));
+    for (const i of [0, 53, 119]) {
+      const alone = await finish(train(tiny, teacherStudent(), { ...options, keys: [rngKey(i)] }));
+      for (const [name, value] of Object.entries(memberParameters(tiny, alone)[0] ?? {})) {
+        const together = toNumbers(members[i]?.[name] as Tensor);
+        const difference = toNumbers(value).map((x, k) => Math.abs(x - (together[k] as number)));
+        expect(Math.max(...difference)).toBeLessThan(ensembleTolerance);
+      }
+    }
+  });
+});
+
 describe("progress", () => {
   it("counts steps, and reports the mean of the batches at the end of an epoch", async () => {
     const seen: Progress[] = [];
