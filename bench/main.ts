@@ -46,7 +46,8 @@ function print({ title, gflop, rateTarget, peer }: Benchmark, measured: readonly
   if (gflop !== undefined) {
     const shares = measured.map(({ ours, rate }) => gflop / (ours.median / 1000) / rate);
     const rate = median(measured.map((round) => round.rate));
-    const goal = rateTarget === undefined ? "" : verdict(median(shares) >= rateTarget, `${Math.round(100 * rateTarget)} %`);
+    const goal =
+      rateTarget === undefined ? "" : verdict(median(shares) >= rateTarget, `${Math.round(100 * rateTarget)} %`);
     const speed = `${Math.round((1000 * gflop) / milliseconds)} of ${Math.round(rate)} GFLOP/s`;
     lines.push(`  matmul rate     ${(100 * median(shares)).toFixed(0)} % (${speed})${goal}`);
   }

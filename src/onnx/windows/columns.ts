@@ -11,6 +11,17 @@ export interface Convolution {
   readonly shapes: ConvShapes;
 }
 
+/** What a form is made from, beside its operands. */
+export interface ColumnsOptions {
+  readonly conv: Convolution;
+  readonly constants: Constants;
+}
+
+/** The same, for a result in that arrangement. */
+export interface OrderedColumnsOptions extends ColumnsOptions {
+  readonly order: Arrangement;
+}
+
 /** What lies outside of the channels' factor of an arrangement, and what inside. */
 interface Sides {
   readonly outer: readonly Factor[];
@@ -53,7 +64,8 @@ function placesInWindow({ axis, size }: Factor, { row, column }: Place): Place[]
  * Y[g] = W U[g] with the unfolded input U[g] [C k k, positions x N], for every combination g of outer digits. Places within
  * windows are computed apart from one another, as a pool reads them.
  */
-export function convColumns(x: Placed, w: Value, conv: Convolution, order: Arrangement, constants: Constants): Placed {
+export function convColumns(x: Placed, w: Value, options: OrderedColumnsOptions): Placed {
+  const { conv, order } = options;
   return { value: outputs(order, topLeft), arrangement: order, shape: conv.shapes.y };
 
   function outputs(within: Arrangement, origin: Place): Value {
@@ -64,14 +76,14 @@ export function convColumns(x: Placed, w: Value, conv: Convolution, order: Arran
         0,
       );
     }
-    const product = w.reshape([w.shape[0] as number, -1]).matmul(unfolded(x, conv, within, origin, constants));
+    const product = w.reshape([w.shape[0] as number, -1]).matmul(unfolded(x, { ...options, order: within }, origin));
     return product.reshape([...sizesOf(within), x.value.shape.at(-1) as number]);
   }
 }
 
 /** dW = sum over g of dY[g] U[g]^T. */
-export function convWeightGradColumns(x: Placed, g: Placed, conv: Convolution, constants: Constants): Value {
-  return gradient(g.value, g.arrangement, topLeft).reshape(conv.shapes.w);
+export function convWeightGradColumns(x: Placed, g: Placed, options: ColumnsOptions): Value {
+  return gradient(g.value, g.arrangement, topLeft).reshape(options.conv.shapes.w);
 
   function gradient(value: Value, within: Arrangement, origin: Place): Value {
     const [first, ...rest] = within as [Factor, ...Factor[]];
@@ -80,14 +92,14 @@ export function convWeightGradColumns(x: Placed, g: Placed, conv: Convolution, c
       const parts = unstack(value, 0).map((part, i) => gradient(part, rest, origins[i] as Place));
       return parts.reduce((sum, part) => sum.add(part));
     }
-    const columns = unfolded(x, conv, within, origin, constants);
+    const columns = unfolded(x, { ...options, order: within }, origin);
     const rows = value.reshape([columns.shape[0] as number, -1, columns.shape[2] as number]);
     return rows.matmul(swapLastAxes(columns)).sum(0);
   }
 }
 
 /** U [outer digits of `order`, C k k, inner digits x N]: for every tap, the inputs that it meets. */
-function unfolded(x: Placed, conv: Convolution, order: Arrangement, origin: Place, constants: Constants): Value {
+function unfolded(x: Placed, { conv, order, constants }: OrderedColumnsOptions, origin: Place): Value {
   const { outer, inner } = aroundChannels(order);
   const [groups, positions] = [outer, inner].map((side) => elementCount(sizesOf(side))) as [number, number];
   const index = unfoldedBlocks(x.arrangement, conv, { outer, inner }, origin);
@@ -135,22 +147,14 @@ function blocksAlongImage(arrangement: Arrangement) {
  * dU[g] = W^T dY[g]; every input then adds up the elements of dU that it was copied to. All inputs gather equally many,
  * some of them from a row of zeros that W^T has at its end.
  */
-export function convInputGradColumns(
-  g: Placed,
-  w: Value,
-  conv: Convolution,
-  order: Arrangement,
-  constants: Constants,
-): Placed {
+export function convInputGradColumns(g: Placed, w: Value, { conv, order, constants }: OrderedColumnsOptions): Placed {
   const { outer, inner } = aroundChannels(g.arrangement);
   const filters = w.shape[0] as number;
   const weights = w.reshape([filters, -1]).transpose().pad([0, 0, 1, 0]);
   const positions = elementCount(sizesOf(inner));
   const rows = g.value.reshape([elementCount(sizesOf(outer)), filters, -1]);
   const blocks = weights.matmul(rows).reshape([-1, (rows.shape[2] as number) / positions]);
-  const sources = copiesOf(order, g.arrangement, conv);
-  const terms = sources.map((index) => blocks.gather(constants.indices([index.length], index)));
-  const sum = terms.reduce((total, term) => total.add(term));
+  const sum = sumOfCopies(blocks, copiesOf(order, g.arrangement, conv), constants);
   return {
     value: sum.reshape([...sizesOf(order), sum.shape[1] as number]),
     arrangement: order,
@@ -158,8 +162,14 @@ export function convInputGradColumns(
   };
 }
 
-/** Per list one block of dU for every block of the input, so that the lists together have every copy of each. */
-function copiesOf(order: Arrangement, gradientOrder: Arrangement, { shapes, attributes }: Convolution): number[][] {
+/** The copies of every block of an unfolded tensor. */
+export interface Copies {
+  readonly lists: readonly (readonly number[])[];
+  readonly zero: number;
+}
+
+/** Where dU has the copies of every block of the input. */
+function copiesOf(order: Arrangement, gradientOrder: Arrangement, { shapes, attributes }: Convolution): Copies {
   const [down, across] = [windowAxis(shapes, attributes, 0), windowAxis(shapes, attributes, 1)];
   const taps = down.taps * across.taps;
   const depth = (shapes.x[1] as number) * taps;
@@ -175,11 +185,15 @@ function copiesOf(order: Arrangement, gradientOrder: Arrangement, { shapes, attr
       }),
     ),
   );
-  return padded(lists, copies[depth] as number);
+  return { lists, zero: copies[depth] as number };
 }
 
-/** Lists of unequal lengths, transposed, with `filler` where they end. */
-export function padded(lists: readonly (readonly number[])[], filler: number): number[][] {
-  const longest = Math.max(1, ...lists.map(({ length }) => length));
-  return Array.from({ length: longest }, (_, i) => lists.map((list) => list[i] ?? filler));
+/** For every block of the result the sum of the blocks that its list names; `zero` is a block of zeros. */
+export function sumOfCopies(blocks: Value, { lists, zero }: Copies, constants: Constants): Value {
+  const most = Math.max(1, ...lists.map(({ length }) => length));
+  const terms = Array.from({ length: most }, (_, i) => {
+    const index = lists.map((list) => list[i] ?? zero);
+    return blocks.gather(constants.indices([index.length], index));
+  });
+  return terms.reduce((sum, term) => sum.add(term));
 }

@@ -4,7 +4,8 @@ import { elementCount, toNumbers } from "../../tensor/index.ts";
 /**
  * The graph with max pools moved before ReLUs and before biases of channels, which then pass over a fraction of the
  * elements: both are monotone, so max(f(x)) = f(max(x)). Gradients move with them: what the derivative of the ReLU
- * erases after the pool's was sent to the maximum, it erases as well before.
+ * erases after the pool's was sent to the maximum, it erases as well before. Only elements that adding the bias rounds to
+ * the same number may be told apart now.
  */
 export function poolFirst(outputs: readonly Value[]): Value[] {
   return rewrite(outputs, (value, operands) => moved(withOperands(value, operands)));
