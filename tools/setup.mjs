@@ -1,5 +1,6 @@
 // Plain JavaScript, because it runs on whatever Node (20 or newer) a fresh clone finds.
-import { execFileSync } from "node:child_process";
+// Installs what is missing, then runs the script named in its arguments with the Node that the repository pins.
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -19,4 +20,15 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
   const install = [...prefix, "install", "--no-save", "--loglevel=error"];
   execFileSync(command, install, { cwd: root, stdio: ["ignore", 2, 2] });
   writeFileSync(stamp, lock);
+}
+
+const [, , ...script] = process.argv;
+if (script.length > 0) {
+  const isWindows = process.platform === "win32";
+  const pinned = `${root}node_modules/.bin/node${isWindows ? ".cmd" : ""}`;
+  const node = existsSync(pinned) ? pinned : process.execPath;
+  // Ctrl-C reaches the child too, which knows what to save; this process only waits for it.
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
+  const child = spawn(node, script, { cwd: root, stdio: "inherit", shell: isWindows });
+  child.on("exit", (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
 }

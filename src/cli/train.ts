@@ -115,8 +115,7 @@ async function trainAll(
 ) {
   using bar = progressBar({ quiet: call.quiet });
   const start = performance.now();
-  let steps = 0;
-  const state = await runTraining({
+  const { state, steps } = await runTraining({
     network,
     dataset,
     options: { ...recipe, engine, keys: members.map(({ seed }) => rngKey(seed)) },
@@ -125,7 +124,6 @@ async function trainAll(
     resume: plan.resume,
     signal,
     onStep(progress) {
-      steps++;
       bar.update({
         label: "training",
         done: progress.step,

@@ -9,4 +9,4 @@ export { lockFolder } from "./lock-folder.ts";
 export { openModel } from "./model-file.ts";
 export { type NativeEngineOptions, nativeEngine } from "./native-engine.ts";
 export { formatSeconds, type ProgressBar, type ProgressReport, progressBar } from "./progress-bar.ts";
-export { runTraining, type TrainingRun } from "./training-run.ts";
+export { runTraining, type TrainingResult, type TrainingRun } from "./training-run.ts";

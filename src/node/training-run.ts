@@ -30,6 +30,12 @@ export interface TrainingRun {
   onStep(progress: Progress): void;
 }
 
+export interface TrainingResult {
+  readonly state: TrainingState;
+  /** Steps taken by this run, without those before it was resumed. */
+  readonly steps: number;
+}
+
 /** A crash loses at most this much work. */
 const saveEveryMilliseconds = 60_000;
 
@@ -40,14 +46,14 @@ const restEveryMilliseconds = 50;
  * Trains as `train` does and keeps the state in a file: every minute, when `signal` stops the run, and the last good one
  * when it diverges. The file is left for the caller to remove once the result is safe.
  */
-export async function runTraining(run: TrainingRun): Promise<TrainingState> {
+export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const resumeFrom = run.resume ? await loadState(run) : undefined;
   const steps = train(run.network, run.dataset, { ...run.options, ...(resumeFrom && { resumeFrom }) });
   let saved = performance.now();
   try {
     let rested = performance.now();
     for (let next = await steps.next(); ; next = await steps.next()) {
-      if (next.done) return next.value;
+      if (next.done) return { state: next.value, steps: next.value.step - (resumeFrom?.step ?? 0) };
       if (performance.now() - rested > restEveryMilliseconds) {
         await setImmediate();
         rested = performance.now();
