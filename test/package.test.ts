@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "orbifold-package-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const bare = mkdtempSync(join(tmpdir(), "orbifold-package-"));
+afterAll(() => {
+  for (const path of [folder, bare]) rmSync(path, { recursive: true, force: true });
+});
 
 function run(command: string, args: readonly string[], cwd = folder): string {
   return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
@@ -50,6 +53,18 @@ describe("the packed package, installed in an empty folder", () => {
     const evaluated = JSON.parse(run(bin, ["evaluate", model.path, "--data", "digits", "--json"]));
     expect(evaluated.error).toBe(model.testError);
     expect(run(bin, ["--version"]).trim()).toBe("0.1.0");
+  });
+
+  it("says in one line how to get the runtime where npm could not install it", () => {
+    const name = readdirSync(folder).find((file) => file.endsWith(".tgz")) as string;
+    run("npm", ["install", "--omit=optional", "--prefer-offline", "--no-audit", "--no-fund", join(folder, name)], bare);
+    const bin = join(bare, "node_modules/.bin/orbifold");
+    const { status, stderr } = spawnSync(bin, ["tour"], { encoding: "utf8" });
+    expect(stderr).toMatch(
+      /^orbifold: engine: expected the package onnxruntime-node, got none; run "npm install .*\n$/,
+    );
+    expect(status).toBe(2);
+    expect(run(bin, ["data", "digits"], bare)).toContain("1,437 train and 360 test samples");
   });
 
   it("has types that a strict consumer can use", () => {

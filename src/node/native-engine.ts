@@ -12,8 +12,7 @@ export interface NativeEngineOptions {
 /** ONNX Runtime in this process: CPU kernels, or WebGPU where a Vulkan, Metal or Direct3D device is present. */
 export async function nativeEngine(options: NativeEngineOptions = {}): Promise<Engine> {
   const { threads = availableParallelism(), provider = "cpu" } = options;
-  // Loaded on first use, because the library takes longer to load than most commands take to run.
-  const ort = await import("onnxruntime-node");
+  const ort = await loadRuntime();
   const engine = ortEngine(ort, {
     provider,
     sessionOptions: {
@@ -26,6 +25,21 @@ export async function nativeEngine(options: NativeEngineOptions = {}): Promise<E
   });
   if (provider === "webgpu") await requireDevice(engine);
   return engine;
+}
+
+/** Loaded on first use, because the library takes longer to load than most commands take to run. */
+async function loadRuntime() {
+  return import("onnxruntime-node").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    // Optional, because its install script fetches CUDA libraries and npm drops it where that fails.
+    throw new InputError({
+      code: "no-runtime",
+      where: "engine",
+      message: "expected the package onnxruntime-node, got none",
+      remedy: 'run "npm install onnxruntime-node --ignore-scripts", or choose --engine reference',
+      cause,
+    });
+  });
 }
 
 /** A device is looked for when the first graph is compiled, so a small one is. */
