@@ -68,6 +68,13 @@ describe.each(engines.map((engine) => [engine.name, engine] as const))("loops of
     expect(tensorBytes(split)).toEqual(tensorBytes(whole));
   });
 
+  it("may run side by side", async () => {
+    await using loop = await engine.compileLoop(descent("float32"), ["x", "rate"]);
+    const alone = [await loop.run(2, feedsFor("float32", 2)), await loop.run(5, feedsFor("float32", 5))];
+    const together = [2, 5].map((rounds) => loop.run(rounds, feedsFor("float32", rounds)));
+    expect(await Promise.all(together)).toEqual(alone);
+  });
+
   it("refuse a stepped input without a value for every round", async () => {
     await using loop = await engine.compileLoop(descent("float32"), ["x", "rate"]);
     await expect(loop.run(3, feedsFor("float32", 2))).rejects.toThrow(

@@ -50,7 +50,6 @@ export function loopProgram(
   outputs: Readonly<Record<string, Value>>,
   { plan, release, toOrt, writesInPlace }: ProgramOptions & { readonly plan: LoopPlan },
 ): LoopProgram {
-  const count = tensor("int64", [], new BigInt64Array(1));
   const nameOf = ({ attributes }: Value<"Input">) => attributes.name;
   const fedAs = new Map<string, string>([
     ...plan.carried.map((value) => [nameOf(value), loopNames.first(nameOf(value))] as const),
@@ -60,7 +59,7 @@ export function loopProgram(
   return {
     async run(rounds, feeds, into = {}) {
       checkLoopFeeds(plan, rounds, feeds);
-      count.data[0] = BigInt(rounds);
+      const count = tensor("int64", [], BigInt64Array.of(BigInt(rounds)));
       const fed: Record<string, Ort.Tensor> = { [loopNames.count]: toOrt(count) };
       for (const [name, as] of fedAs) fed[as] = toOrt(feeds[name] as Tensor);
       const results: Record<string, Tensor> = {};
