@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { openSafetensors } from "../checkpoint/index.ts";
 import { InputError } from "../errors.ts";
@@ -41,8 +41,10 @@ function besides(path: string): ExternalLoader {
 function readRange(file: string, offset: number, length: number): Uint8Array<ArrayBuffer> {
   const descriptor = openSync(file, "r");
   try {
-    const bytes = new Uint8Array(length);
-    const read = readSync(descriptor, bytes, 0, length, offset);
+    // What the model claims may be more than there is, or than memory holds; the reader then says which tensor it is.
+    const { size } = fstatSync(descriptor);
+    const bytes = new Uint8Array(Math.min(length, Math.max(0, size - offset)));
+    const read = readSync(descriptor, bytes, 0, bytes.length, offset);
     return bytes.subarray(0, read);
   } finally {
     closeSync(descriptor);
