@@ -1,13 +1,4 @@
-import {
-  apply,
-  expand,
-  type Operator,
-  rewrite,
-  simplify,
-  topologicalOrder,
-  type Value,
-  withOperands,
-} from "../graph/index.ts";
+import { apply, expand, type Operator, rewrite, simplify, type Value, withOperands } from "../graph/index.ts";
 import { erfInFloat64 } from "./erf.ts";
 import { fuse } from "./fuse.ts";
 import { averagePool, averagePoolGrad, conv, convInputGrad, convWeightGrad, maxPoolGrad } from "./lower-windows.ts";
@@ -24,11 +15,24 @@ type Lowering<O extends Operator> = (value: Value<O>) => Value;
 export function lower(outputs: readonly Value[], options: LowerOptions = {}): Value[] {
   const standard = options.runtime ? outputs : rewrite(outputs, withoutRuntimeOperators);
   const simple = simplify(standard);
-  let lowered = options.runtime ? samplesInnermost(simple) : simple;
-  while (topologicalOrder(lowered).some((value) => lowering(value) !== null)) {
-    lowered = simplify(rewrite(lowered, (value, operands) => lowerOne(withOperands(value, operands))));
-  }
+  const lowered = lowerCompletely(options.runtime ? samplesInnermost(simple) : simple);
   return options.runtime ? fuse(lowered) : lowered;
+}
+
+/** Lowers until nothing changes, because one rule may give what another lowers. */
+function lowerCompletely(outputs: readonly Value[]): Value[] {
+  let lowered = [...outputs];
+  for (let changes = 1; changes > 0; ) {
+    changes = 0;
+    const next = rewrite(lowered, (value, operands) => {
+      const current = withOperands(value, operands);
+      const result = lowering(current)?.(current) ?? current;
+      if (result !== current) changes++;
+      return result;
+    });
+    if (changes > 0) lowered = simplify(next);
+  }
+  return lowered;
 }
 
 /** A product with transposed operands may have been asked for by its runtime name. */
@@ -37,15 +41,10 @@ function withoutRuntimeOperators(value: Value, operands: readonly Value[]): Valu
   return current.op === "FusedMatMul" ? expand(current) : current;
 }
 
-function lowerOne(value: Value): Value {
-  return lowering(value)?.(value) ?? value;
-}
-
-function lowering(value: Value): Lowering<Operator> | null {
-  const rule = (always[value.op] ?? (value.dtype === "float64" ? inFloat64[value.op] : undefined)) as
-    | Lowering<Operator>
-    | undefined;
-  return rule && rule(value) !== value ? rule : null;
+/** The rule for a value; it returns the value itself where there is nothing to lower. */
+function lowering({ op, dtype }: Value): Lowering<Operator> | undefined {
+  const rule = always[op] ?? (dtype === "float64" ? inFloat64[op] : undefined);
+  return rule as Lowering<Operator> | undefined;
 }
 
 const always: { readonly [O in Operator]?: Lowering<O> } = {
