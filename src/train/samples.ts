@@ -14,8 +14,13 @@ export function sampleInputs({ inputs, targets }: Split, batchSize: number): Sam
   return {
     inputs: input("data.inputs", inputs.dtype, inputs.shape),
     targets: input("data.targets", targets.dtype, targets.shape),
-    indices: batchSize === splitSize({ inputs, targets }) ? null : input("data.indices", "int32", [batchSize]),
+    indices: isWhole({ inputs, targets }, batchSize) ? null : input("data.indices", "int32", [batchSize]),
   };
+}
+
+/** Whether a batch is all of the split. */
+export function isWhole(split: Split, batchSize: number): boolean {
+  return batchSize === splitSize(split);
 }
 
 /** The tensors of those inputs that stay the same from batch to batch. */

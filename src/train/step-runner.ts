@@ -1,9 +1,9 @@
-import { type Dataset, splitSize } from "../data/index.ts";
+import type { Dataset } from "../data/index.ts";
 import type { LoopProgram, Tensors } from "../engine/index.ts";
 import { type Tensor, tensor, toNumbers, zeros } from "../tensor/index.ts";
 import type { BatchOrder } from "./batch-order.ts";
 import { momentCorrections, type Optimizer } from "./optimizers.ts";
-import { splitFeeds } from "./samples.ts";
+import { isWhole, splitFeeds } from "./samples.ts";
 import { copyTensors } from "./state.ts";
 
 /** Inputs of the step's graph that differ from step to step. */
@@ -48,18 +48,18 @@ export function stepRunner(program: LoopProgram, start: Tensors, options: StepRu
 
 function steppedTensors(options: StepRunnerOptions, step: number, count: number): Tensors {
   const { order, optimizer, dtype, members, batchSize, rateAt } = options;
-  const isWhole = order.stepsPerEpoch === 1 && batchSize === splitSize(options.dataset.train);
-  const perStep = isWhole ? 0 : members * batchSize;
+  const hasIndices = !isWhole(options.dataset.train, batchSize);
+  const perStep = hasIndices ? members * batchSize : 0;
   const indices = new Int32Array(count * perStep);
   const scalars = [zeros(dtype, [count]), zeros(dtype, [count]), zeros(dtype, [count])] as const;
   for (let k = 0; k < count; k++) {
-    if (!isWhole) order.fill(indices.subarray(k * perStep, (k + 1) * perStep), step + k);
+    if (hasIndices) order.fill(indices.subarray(k * perStep, (k + 1) * perStep), step + k);
     const values = [rateAt(step + k), ...momentCorrections(optimizer, step + k)];
     for (const [i, scalar] of scalars.entries()) scalar.data[k] = values[i] as number;
   }
   const shape = members === 1 ? [count, batchSize] : [count, members, batchSize];
   const [learningRate, firstCorrection, secondCorrection] = scalars;
-  const batches = isWhole ? {} : { "data.indices": tensor("int32", shape, indices) };
+  const batches = hasIndices ? { "data.indices": tensor("int32", shape, indices) } : {};
   return { ...batches, learningRate, firstCorrection, secondCorrection };
 }
 
