@@ -7,14 +7,24 @@ export interface TensorEntry {
   /** The element type as the file spells it, such as "BF16". */
   readonly storedType: string;
   readonly shape: Shape;
-  /** Where the elements start, in bytes from the start of the file. */
-  readonly offset: number;
   /** Bytes of the elements. */
   readonly length: number;
+  /** An earlier tensor that is the same view of the same memory, where the file says so: tied weights. */
+  readonly sharedWith?: string;
 }
+
+/** A tensor that lies in the file in one piece. */
+export interface LocatedEntry extends TensorEntry {
+  /** Where the elements start, in bytes from the start of the file. */
+  readonly offset: number;
+}
+
+/** The formats of weights that can be read. */
+export type CheckpointFormat = "safetensors" | "pytorch" | "npz" | "npy" | "flax" | "onnx";
 
 /** An open checkpoint: its table of contents, and its tensors one at a time. */
 export interface Checkpoint {
+  readonly format: CheckpointFormat;
   readonly metadata: Readonly<Record<string, string>>;
   /** In the order of the file. */
   readonly entries: ReadonlyMap<string, TensorEntry>;

@@ -1,6 +1,6 @@
 import { check, InputError } from "../errors.ts";
 import { elementCount, formatShape } from "../tensor/index.ts";
-import type { TensorEntry } from "./checkpoint.ts";
+import type { LocatedEntry } from "./checkpoint.ts";
 import { quote } from "./quote.ts";
 import { METADATA_KEY, safetensorsTypes } from "./safetensors-format.ts";
 import { type JsonCursor, jsonError, openJson, readEnd, readIntegers, readObject, readString } from "./strict-json.ts";
@@ -10,7 +10,7 @@ const MOST_AXES = 64;
 
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;
-  readonly entries: ReadonlyMap<string, TensorEntry>;
+  readonly entries: ReadonlyMap<string, LocatedEntry>;
 }
 
 /** Where the tensors lie: the file's name for messages, and where their bytes start and end in it. */
@@ -31,7 +31,7 @@ export function parseHeader(bytes: Uint8Array<ArrayBuffer>, region: DataRegion):
   });
   readEnd(json);
   entries.delete(METADATA_KEY);
-  const tensors = entries as Map<string, TensorEntry>;
+  const tensors = entries as Map<string, LocatedEntry>;
   checkTiling(tensors, region);
   return { metadata: Object.fromEntries(metadata), entries: tensors };
 }
@@ -50,7 +50,7 @@ function place({ name }: DataRegion, key: string | undefined): string {
   return key === METADATA_KEY ? `${name}, ${METADATA_KEY}` : `${name}, tensor ${quote(key)}`;
 }
 
-function readEntry(json: JsonCursor, region: DataRegion): TensorEntry {
+function readEntry(json: JsonCursor, region: DataRegion): LocatedEntry {
   const fields = readObject(json, (field) => {
     if (field === "dtype") return readString(json);
     if (field === "shape") return readIntegers(json, MOST_AXES);
@@ -107,7 +107,7 @@ function checkLength(json: JsonCursor, { storedType, shape, bits, length }: Stor
 }
 
 /** The tensors must follow each other without a gap or an overlap, from the header to the end of the file. */
-function checkTiling(entries: ReadonlyMap<string, TensorEntry>, region: DataRegion): void {
+function checkTiling(entries: ReadonlyMap<string, LocatedEntry>, region: DataRegion): void {
   const inOrder = [...entries].sort(([, a], [, b]) => a.offset - b.offset || a.length - b.length);
   let reached = region.start;
   for (const [name, { offset, length }] of inOrder) {

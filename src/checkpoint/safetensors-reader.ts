@@ -1,7 +1,7 @@
 import { check, InputError } from "../errors.ts";
 import { type Tensor, tensorFromBytes } from "../tensor/index.ts";
 import type { ByteSource } from "./byte-source.ts";
-import type { Checkpoint, TensorEntry } from "./checkpoint.ts";
+import type { Checkpoint, LocatedEntry } from "./checkpoint.ts";
 import { quote } from "./quote.ts";
 import { LONGEST_HEADER, PREFIX_BYTES } from "./safetensors-format.ts";
 import { parseHeader } from "./safetensors-header.ts";
@@ -15,7 +15,7 @@ export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
   const header = await source.read(PREFIX_BYTES, start - PREFIX_BYTES);
   check(header[0] === 0x7b, () => notSafetensors(source, "expected a header that starts with {, got other bytes"));
   const { metadata, entries } = parseHeader(header, { name: source.name, start, end: source.size });
-  return { metadata, entries, read: (name) => readEntry(source, name, entries) };
+  return { format: "safetensors", metadata, entries, read: (name) => readEntry(source, name, entries) };
 }
 
 async function readHeaderLength(source: ByteSource): Promise<number> {
@@ -39,7 +39,11 @@ function notSafetensors({ name }: ByteSource, message: string) {
   return { code: "not-safetensors", where: name, message, remedy: "check that it is a safetensors file" };
 }
 
-async function readEntry(source: ByteSource, name: string, entries: ReadonlyMap<string, TensorEntry>): Promise<Tensor> {
+async function readEntry(
+  source: ByteSource,
+  name: string,
+  entries: ReadonlyMap<string, LocatedEntry>,
+): Promise<Tensor> {
   const entry = entries.get(name);
   if (!entry) throw unknownTensor(source, name, entries);
   const { dtype, storedType, shape, offset, length } = entry;
@@ -52,7 +56,7 @@ async function readEntry(source: ByteSource, name: string, entries: ReadonlyMap<
   return tensorFromBytes(dtype, shape, await source.read(offset, length));
 }
 
-function unknownTensor(source: ByteSource, name: string, entries: ReadonlyMap<string, TensorEntry>): InputError {
+function unknownTensor(source: ByteSource, name: string, entries: ReadonlyMap<string, LocatedEntry>): InputError {
   const some = [...entries.keys()].slice(0, 3).map(quote).join(", ");
   const message = `no tensor ${quote(name)} among its ${entries.size}${some && ` (${some}, ...)`}`;
   return new InputError({ code: "unknown-tensor", where: source.name, message, remedy: "check the name" });
