@@ -15,5 +15,9 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   train: { summary: "train one network, or many at once", load: () => import("./train.ts") },
   evaluate: { summary: "loss and error of a network on a data set", load: () => import("./evaluate.ts") },
   info: { summary: "what is in a checkpoint or an ONNX file", load: () => import("./info.ts") },
+  count: {
+    summary: "exact numbers of equivalent minima, saddles and their subspaces",
+    load: () => import("./count.ts"),
+  },
   data: { summary: "fetch, verify and describe a data set", load: () => import("./data.ts") },
 };

@@ -20,7 +20,8 @@ export function requiredText(call: Call, name: string, remedy: string): string {
   return value as string;
 }
 
-interface NumberRange {
+/** The numbers that an option may have. */
+export interface NumberRange {
   readonly least?: number;
   readonly above?: number;
   readonly most?: number;

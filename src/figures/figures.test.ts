@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { lineChart } from "./index.ts";
-import { formatTick, niceTicks } from "./ticks.ts";
+import { formatPower, formatTick, niceTicks } from "./ticks.ts";
 
 describe("niceTicks", () => {
   it("covers the range with round numbers", () => {
@@ -70,5 +70,21 @@ describe("lineChart", () => {
       ] as [number, number][],
     }));
     expect(lineChart({ ...chart, series })).toMatch(/train.*test/s);
+  });
+
+  it("has powers of ten on a logarithmic axis, also beyond the doubles", () => {
+    const points = [
+      [0, -2000.5],
+      [1, 0.3],
+    ] as [number, number][];
+    const svg = lineChart({ ...chart, logarithmic: true, series: [{ name: "", points }] });
+    expect([...svg.matchAll(/text-anchor="end">([^<]*)</g)].map(([, label]) => label)).toEqual([
+      "10⁻²⁰⁰⁰",
+      "10⁻¹⁵⁰⁰",
+      "10⁻¹⁰⁰⁰",
+      "10⁻⁵⁰⁰",
+      "1",
+    ]);
+    expect([-3, -1, 0, 1, 12].map(formatPower)).toEqual(["10⁻³", "0.1", "1", "10", "10¹²"]);
   });
 });

@@ -1,4 +1,5 @@
-import { formatTick, niceTicks } from "./ticks.ts";
+import { colourOf, heading, round, svg, text } from "./svg.ts";
+import { formatPower, formatTick, niceTicks } from "./ticks.ts";
 
 /** One curve. Points that are not finite break it. */
 export interface Series {
@@ -11,23 +12,25 @@ export interface LineChart {
   /** Labels of the axes, with their units. */
   readonly x: string;
   readonly y: string;
+  /** Every y is the log10 of what is shown, so that it may lie beyond the doubles; the axis has powers of ten. */
+  readonly logarithmic?: boolean;
   readonly series: readonly Series[];
 }
 
 const width = 640;
 const height = 400;
 const frame = { left: 72, right: width - 24, top: 56, bottom: height - 56 } as const;
-/** Okabe and Ito's colours, which remain apart for colour-blind readers. */
-const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"] as const;
 
-/** Curves over a common axis, as a self-contained SVG. The y axis includes zero. */
-export function lineChart({ title, x, y, series }: LineChart): string {
+/** Curves over a common axis, as a self-contained SVG. The y axis includes zero, or one if it is logarithmic. */
+export function lineChart({ title, x, y, logarithmic = false, series }: LineChart): string {
   const points = series.flatMap((each) => each.points).filter((point) => point.every(Number.isFinite));
   const xScale = scale(extent(points.map(([px]) => px)), [frame.left, frame.right]);
-  const yScale = scale(padded(extent([0, ...points.map(([, py]) => py)])), [frame.bottom, frame.top]);
+  const yExtent = extent([0, ...points.map(([, py]) => py)]);
+  const yScale = scale(logarithmic ? decades(yExtent) : padded(yExtent), [frame.bottom, frame.top]);
+  const yTicks = niceTicks(...yScale.domain).filter((tick) => !logarithmic || Number.isInteger(tick));
   const parts = [
-    text(width / 2, 24, title, "middle", 'font-size="16" font-weight="600"'),
-    ...niceTicks(...yScale.domain).map((tick) => horizontal(yScale.at(tick), formatTick(tick))),
+    heading(title, width),
+    ...yTicks.map((tick) => horizontal(yScale.at(tick), logarithmic ? formatPower(tick) : formatTick(tick))),
     ...niceTicks(...xScale.domain).map((tick) => vertical(xScale.at(tick), formatTick(tick))),
     text((frame.left + frame.right) / 2, height - 14, x, "middle"),
     `<g transform="translate(18 ${(frame.top + frame.bottom) / 2}) rotate(-90)">${text(0, 0, y, "middle")}</g>`,
@@ -39,13 +42,7 @@ export function lineChart({ title, x, y, series }: LineChart): string {
     ),
     ...legend(series),
   ];
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(title)}"`,
-    ` font-family="system-ui, sans-serif" font-size="13" fill="#222">`,
-    `<rect width="${width}" height="${height}" fill="#fff"/>`,
-    ...parts,
-    "</svg>\n",
-  ].join("\n");
+  return svg(title, [width, height], parts);
 }
 
 type Range = readonly [number, number];
@@ -59,13 +56,13 @@ function padded([low, high]: Range): Range {
   return [low < 0 ? low - margin : low, high + margin];
 }
 
+function decades([low, high]: Range): Range {
+  return [Math.floor(low), Math.ceil(high)];
+}
+
 function scale([low, high]: Range, [from, to]: Range) {
   const span = high - low || 1;
   return { domain: [low, high] as const, at: (value: number) => from + ((value - low) / span) * (to - from) };
-}
-
-function colourOf(index: number): string {
-  return colours[index % colours.length] as string;
 }
 
 function horizontal(y: number, label: string): string {
@@ -98,17 +95,4 @@ function legend(series: readonly Series[]): string[] {
     const x = frame.left + 12 + i * 150;
     return `<rect x="${x}" y="38" width="18" height="4" fill="${colourOf(i)}"/>${text(x + 24, 44, name, "start")}`;
   });
-}
-
-function text(x: number, y: number, content: string, anchor: string, more = ""): string {
-  const attributes = `x="${round(x)}" y="${round(y)}" text-anchor="${anchor}"${more && ` ${more}`}`;
-  return `<text ${attributes}>${escaped(content)}</text>`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
-}
-
-function escaped(content: string): string {
-  return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }

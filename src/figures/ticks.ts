@@ -16,3 +16,11 @@ export function formatTick(value: number): string {
     ? rounded.toExponential()
     : String(rounded);
 }
+
+/** The label of a power of ten: 0.1, 1, 10, and further away 10 with a raised exponent. */
+export function formatPower(exponent: number): string {
+  if (Math.abs(exponent) <= 1) return String(10 ** exponent);
+  return `10${[...String(exponent)].map((sign) => (sign === "-" ? "⁻" : raised[Number(sign)])).join("")}`;
+}
+
+const raised = "⁰¹²³⁴⁵⁶⁷⁸⁹";
