@@ -12,14 +12,14 @@ export const networkOptions: Readonly<Record<string, OptionSpec>> = {
   initializer: { value: "NAME", help: "mlp, lenet: he, glorot or lecun" },
   "no-bias": { help: "mlp, lenet: layers without biases" },
   patch: { value: "N", help: "vit: side of a patch in pixels" },
-  width: { value: "N", help: "vit: size of the residual stream" },
+  width: { value: "N", help: "vit: size of the residual stream; vgg, resnet: filters of the first stage" },
   depth: { value: "N", help: "vit: number of blocks" },
   heads: { value: "N", help: "vit: number of attention heads" },
 };
 
 /** The built-in network of this name, shaped by the options and by the data set. */
 export function networkFor(name: string, call: Call, dataset: Dataset): Network {
-  check(name !== "gpt2", () => ({
+  check(name !== "gpt2" && name !== "llama", () => ({
     code: "bad-fit",
     where: name,
     message: `expected a network of real inputs for ${dataset.name}, got one of tokens`,

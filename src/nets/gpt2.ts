@@ -1,5 +1,5 @@
-import { range, type Value } from "../graph/index.ts";
-import { attention } from "./attention.ts";
+import type { Value } from "../graph/index.ts";
+import { attention, causalMask, splitHeads } from "./attention.ts";
 import { defineNetwork, type Scope } from "./define.ts";
 import { layerNorm } from "./layers.ts";
 import type { Network } from "./network.ts";
@@ -53,12 +53,6 @@ function logits(scope: Scope, tokens: Value, { vocabulary, context, width, depth
   return layerNorm(scope.within("ln_f"), x).matmul(embedding.transpose());
 }
 
-/** [length, length]: 0 where a token may look, and elsewhere so little that its weight underflows to 0. */
-function causalMask(length: number, { dtype }: Value): Value {
-  const positions = range(length);
-  return positions.reshape([length, 1]).less(positions).cast(dtype).mul(-1e9);
-}
-
 interface BlockOptions {
   readonly depth: number;
   readonly heads: number;
@@ -70,8 +64,8 @@ function block(scope: Scope, x: Value, { depth, heads, mask }: BlockOptions): Va
   // The residual stream sums 2 depth projections, so each starts smaller.
   const residual = deviation / Math.sqrt(2 * depth);
   const joint = dense(scope.within("attn.c_attn"), layerNorm(scope.within("ln_1"), x), 3 * width);
-  const part = (i: number) => joint.slice(2, i * width, (i + 1) * width);
-  const mixed = attention([part(0), part(1), part(2)], { heads, mask });
+  const part = (i: number) => splitHeads(joint.slice(2, i * width, (i + 1) * width), heads);
+  const mixed = attention([part(0), part(1), part(2)], mask);
   const attended = x.add(dense(scope.within("attn.c_proj"), mixed, width, residual));
   const hidden = dense(scope.within("mlp.c_fc"), layerNorm(scope.within("ln_2"), attended), 4 * width).gelu("tanh");
   return attended.add(dense(scope.within("mlp.c_proj"), hidden, width, residual));

@@ -88,3 +88,9 @@ export function layerNorm(scope: Scope, x: Value, epsilon = 1e-5): Value {
   const bias = scope.weight("bias", width, { kind: "constant", value: 0 });
   return apply("LayerNormalization", [x, weight, bias], { axis: x.rank - 1, epsilon });
 }
+
+/** Root mean square norm over the last axis (Zhang and Sennrich 2019, arXiv 1910.07467): `weight`. */
+export function rmsNorm(scope: Scope, x: Value, epsilon = 1e-6): Value {
+  const weight = scope.weight("weight", [x.shape.at(-1) as number], { kind: "constant", value: 1 });
+  return apply("RMSNormalization", [x, weight], { axis: x.rank - 1, epsilon });
+}

@@ -4,12 +4,19 @@ import {
   gpt2,
   initializeParameters,
   lenet,
+  llama,
   mlp,
   parameterCount,
   resnet18,
   resnet20,
+  resnet34,
   resnet50,
+  resnet101,
+  resnet152,
+  vgg11,
+  vgg13,
   vgg16,
+  vgg19,
   vit,
 } from "./index.ts";
 
@@ -17,11 +24,18 @@ describe("parameterCount", () => {
   const base = { input: [3, 224, 224], patch: 16, width: 768, depth: 12, heads: 12, outputs: 1000 };
   it.each([
     ["resnet18", resnet18(), 11_689_512],
+    ["resnet34", resnet34(), 21_797_672],
     ["resnet50", resnet50(), 25_557_032],
+    ["resnet101", resnet101(), 44_549_160],
+    ["resnet152", resnet152(), 60_192_808],
+    ["vgg11", vgg11(), 132_863_336],
+    ["vgg13", vgg13(), 133_047_848],
+    ["vgg19", vgg19(), 143_667_240],
     ["vgg16", vgg16(), 138_357_544],
     ["vgg16-bn", vgg16({ batchNorm: true }), 138_365_992],
     ["vit-base-patch16", vit(base), 86_567_656],
     ["gpt2", gpt2(), 124_439_808],
+    ["llama of TinyLlama's size", llama(), 1_100_048_384],
     ["a linear classifier", mlp({ input: [28, 28], widths: [], outputs: 10 }), 7850],
   ])("of %s is the published one", (_, network, count) => {
     expect(parameterCount(network)).toBe(count);

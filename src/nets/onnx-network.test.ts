@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { referenceEngine } from "../engine/index.ts";
+import { InputError } from "../errors.ts";
 import { crossEntropy, grad, input, type Value } from "../graph/index.ts";
-import { encodeModel, graphToModel } from "../onnx/index.ts";
-import { convert, fromNumbers, rngKey, type Tensor, toNumbers, uniform } from "../tensor/index.ts";
+import { encodeModel, graphToModel, type ModelProto } from "../onnx/index.ts";
+import { convert, fold, fromNumbers, type RngKey, rngKey, type Tensor, toNumbers, uniform } from "../tensor/index.ts";
 import { initializeParameters, type Model, mlp, networkFromOnnx } from "./index.ts";
 
 const folder = new URL("../../test/golden/onnx/torch/", import.meta.url);
@@ -39,6 +40,14 @@ const tolerance = 1e-5;
 function expectClose(got: readonly number[], expected: readonly number[]): void {
   expect(got).toHaveLength(expected.length);
   expect(Math.max(...expected.map((value, i) => Math.abs(value - got[i]!)))).toBeLessThan(tolerance);
+}
+
+/** `x w`, whose weights [3, 4] lie in another file. */
+function withExternalWeights(): ModelProto {
+  const model = graphToModel({ y: input("x", "float32", [2, 3]).matmul(input("w", "float32", [3, 4])) });
+  const externalData = [{ key: "location", value: "w.bin" }];
+  const initializer = [{ name: "w", dims: [3, 4], dataType: 1, dataLocation: 1, externalData }];
+  return { ...model, graph: { ...model.graph, initializer } };
 }
 
 describe("a network from an ONNX file", () => {
@@ -110,6 +119,32 @@ describe("a network from an ONNX file", () => {
     expect(() => networkFromOnnx(bytes, "sum.onnx")).toThrow("sum.onnx: expected one input [batch, ...], got 2 inputs");
   });
 
+  it("has parameters on both sides of an operator that is not known, where that is asked for", () => {
+    const architectures = new URL("../../test/golden/onnx/architectures/", import.meta.url);
+    const bytes = new Uint8Array(readFileSync(new URL("lstm-dynamo-18.onnx", architectures)));
+    expect(() => networkFromOnnx(bytes, "lstm.onnx")).toThrow(/^lstm\.onnx, node "node_lstm__2" \(LSTM\): expected an operator/);
+    const { network } = networkFromOnnx(bytes, "lstm.onnx", { unknown: "opaque" });
+    expect(network).toMatchObject({ inputShape: [3, 3], outputs: 2 });
+    expect(network.parameters.map(({ name }) => name).sort()).toEqual(
+      ["embed.bias", "head.bias", "val_1", "val_45", "val_46", "val_68", "val_84"],
+    );
+    const wide = network.parameters.map(({ name, shape }) => [name, input(name, "float64", shape)] as const);
+    const { output } = network.apply(input("x", "float64", [5, 3, 3]), Object.fromEntries(wide));
+    expect(output).toMatchObject({ dtype: "float64", shape: [5, 3, 2] });
+  });
+
+  it("reads each tensor once, whatever the number of batch sizes", () => {
+    const read: string[] = [];
+    const bytes = encodeModel(withExternalWeights());
+    const loadExternal = (location: string, _: number, length: number) => {
+      read.push(location);
+      return new Uint8Array(length);
+    };
+    const { network } = networkFromOnnx(bytes, "m.onnx", { loadExternal });
+    for (const batch of [1, 2, 7]) network.apply(input("x", "float32", [batch, 3]), { w: input("w", "float32", [3, 4]) });
+    expect(read).toEqual(["w.bin"]);
+  });
+
   it("whose batch size cannot be changed says so", () => {
     const x = input("x", "float32", [2, 3]);
     const bytes = encodeModel(graphToModel({ y: x.reshape([3, 2]).transpose([1, 0]) }));
@@ -120,3 +155,38 @@ describe("a network from an ONNX file", () => {
     );
   });
 });
+
+describe("a damaged file", () => {
+  const names = ["mlp-tracing-13", "language-fixed-17"];
+  const files = names.map((name) => new Uint8Array(readFileSync(new URL(`${name}.onnx`, folder))));
+  const [damages, key] = [400, rngKey(11)];
+
+  it.each(["refuse", "opaque"] as const)("gives a model or one line, whatever the damage: %s", (unknown) => {
+    let refusals = 0;
+    for (let i = 0; i < damages; i++) {
+      const bytes = damaged(files[i % 2] as Uint8Array, files[(i + 1) % 2] as Uint8Array, fold(key, i));
+      const loadExternal = (_: string, __: number, length: number) => new Uint8Array(Math.min(length, 64));
+      try {
+        const { network } = networkFromOnnx(bytes, "hostile.onnx", { unknown, loadExternal });
+        expect(network.outputs).toBeGreaterThanOrEqual(0);
+      } catch (error) {
+        expect(error, `damage ${i}`).toBeInstanceOf(InputError);
+        expect((error as Error).message).toMatch(/^hostile\.onnx[^\n]*$/);
+        refusals++;
+      }
+    }
+    expect(refusals).toBeGreaterThan(damages / 4);
+    expect(refusals).toBeLessThan(damages);
+  });
+});
+
+/** The file cut short, with a byte changed, or with the end of the other file. */
+function damaged(file: Uint8Array, other: Uint8Array, key: RngKey): Uint8Array<ArrayBuffer> {
+  const [kind, at, to, bits] = uniform(key, [4], { dtype: "float64" }).data as unknown as [number, number, number, number];
+  const position = Math.floor(at * file.length);
+  if (kind < 0.1) return file.slice(0, position) as Uint8Array<ArrayBuffer>;
+  const start = kind < 0.8 ? position + 1 : Math.floor(to * other.length);
+  const tail = (kind < 0.8 ? file : other).subarray(start);
+  const middle = kind < 0.8 ? [(file[position] as number) ^ (1 + Math.floor(bits * 255))] : [];
+  return Uint8Array.from([...file.subarray(0, position), ...middle, ...tail]);
+}

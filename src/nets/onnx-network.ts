@@ -1,8 +1,9 @@
 import { check, InputError } from "../errors.ts";
-import { constant, rewrite, topologicalOrder, type Value, withOperands } from "../graph/index.ts";
+import { apply, constant, rewrite, topologicalOrder, type Value, withOperands } from "../graph/index.ts";
 import {
   type DecodeOptions,
   decodeModel,
+  differentiableInputs,
   type ImportedGraph,
   type ModelProto,
   modelToGraph,
@@ -21,17 +22,20 @@ import type { Model } from "./saved-network.ts";
  * norm keeps its statistics, in training mode too.
  *
  * @param where the file's name, for error messages
- * @param options sizes of dynamic dimensions other than the batch, and tensors outside the file
+ * @param options sizes of dynamic dimensions other than the batch, tensors outside the file, and what becomes of
+ *   operators that cannot be imported
  */
 export function networkFromOnnx(
   bytes: Uint8Array<ArrayBuffer>,
   where = "ONNX model",
-  options: Pick<DecodeOptions, "dimensions" | "loadExternal"> = {},
+  options: Pick<DecodeOptions, "dimensions" | "loadExternal" | "unknown"> = {},
 ): Model {
   const { exported, graphOf } = openModel(decodeModel(bytes, where), { ...options, where });
   const { x, output, initializers } = graphOf(exported ?? trialBatch);
-  const weights = differentiable(output).filter(({ attributes }) => Object.hasOwn(initializers, attributes.name));
-  const specs = weights.map((value) => specOf(value, output));
+  const inputs = differentiableInputs([output]);
+  const readers = readersOf(output);
+  const weights = inputs.filter(({ attributes }) => Object.hasOwn(initializers, attributes.name));
+  const specs = weights.map((value) => specOf(value, readers.get(value) as Value));
   const [inputShape, outputs] = [x.shape.slice(1), output.shape.at(-1) as number];
   const network: Network = {
     description: { net: "onnx", source: where, inputShape, outputs },
@@ -60,13 +64,19 @@ interface BatchGraph extends Pick<ImportedGraph, "initializers"> {
 /** The batch size of a model where it is fixed, and its graph as a function of the batch size. */
 function openModel(model: ModelProto, options: DecodeOptions & { readonly where: string }) {
   const { where } = options;
-  const { name, exported } = soleInput(model, where);
+  const { name, exported, dimension } = soleInput(model, where);
   const known = new Map<number, BatchGraph>();
   const graphOf = (batch: number): BatchGraph => {
-    const graph = known.get(batch) ?? graphAt(model, name, { batch, exported, options });
+    const graph = known.get(batch) ?? graphAt(model, name, { batch, exported, options: sized(batch) });
     known.set(batch, graph);
     return graph;
   };
+  const sized = (batch: number) => ({
+    ...options,
+    dimensions: { ...options.dimensions, ...(dimension && { [dimension]: batch }) },
+    // What has been read for one batch size is not read again for others.
+    initializers: known.values().next().value?.initializers ?? {},
+  });
   return { exported, graphOf };
 }
 
@@ -113,7 +123,7 @@ function importOne(model: ModelProto, batch: number, options: DecodeOptions & { 
   return { x: inputs[0] as Value<"Input">, output, initializers };
 }
 
-/** The input that is not a stored tensor, and its batch size where that is fixed. */
+/** The input that is not a stored tensor, and the size of its batch where that is fixed, or its name where it has one. */
 function soleInput({ graph = {} }: ModelProto, where: string) {
   const stored = new Set(graph.initializer?.map(({ name }) => name));
   const [first, ...others] = (graph.input ?? []).filter(({ name }) => !stored.has(name));
@@ -124,18 +134,11 @@ function soleInput({ graph = {} }: ModelProto, where: string) {
     message: `expected one input [batch, ...], got ${first ? others.length + 1 : 0} inputs`,
   }));
   const [batch] = shape;
-  return { name: first.name ?? "", exported: typeof batch === "number" ? batch : undefined };
-}
-
-/** The inputs that a value varies with through real numbers only. */
-function differentiable(output: Value): Value<"Input">[] {
-  const order = topologicalOrder([output]);
-  const reached = new Set([output]);
-  for (const value of order.toReversed()) {
-    if (!reached.has(value)) continue;
-    for (const operand of value.operands) if (isFloat(operand.dtype)) reached.add(operand);
-  }
-  return order.filter((value): value is Value<"Input"> => value.op === "Input" && reached.has(value));
+  return {
+    name: first.name ?? "",
+    exported: typeof batch === "number" ? batch : undefined,
+    dimension: typeof batch === "string" ? batch : undefined,
+  };
 }
 
 /** How the parameters of normalisations start, by operator and place among the operands. */
@@ -145,9 +148,17 @@ const normalizationStarts: Readonly<Record<string, readonly (number | undefined)
   RMSNormalization: [undefined, 1],
 };
 
-function specOf(weight: Value<"Input">, output: Value): ParameterSpec {
+/** The first value that reads each value. */
+function readersOf(output: Value): ReadonlyMap<Value, Value> {
+  const readers = new Map<Value, Value>();
+  for (const reader of topologicalOrder([output])) {
+    for (const operand of reader.operands) if (!readers.has(operand)) readers.set(operand, reader);
+  }
+  return readers;
+}
+
+function specOf(weight: Value<"Input">, reader: Value): ParameterSpec {
   const { name, shape } = weight.attributes;
-  const reader = topologicalOrder([output]).find((value) => value.operands.includes(weight)) as Value;
   const place = reader.operands.indexOf(weight);
   const start = normalizationStarts[reader.op]?.[place];
   const drawn: Initializer = { kind: "he", distribution: "normal" };
@@ -192,6 +203,7 @@ function missing(name: string): never {
 function retyped(value: Value, operands: readonly Value[], dtype: DType): Value {
   if (!isFloat(value.dtype)) return withOperands(value, operands);
   if (value.op === "Cast") return (operands[0] as Value).cast(dtype);
+  if (value.op === "Opaque") return apply("Opaque", operands, { ...(value as Value<"Opaque">).attributes, dtype });
   if (value.op === "Constant") return constant(convert((value as Value<"Constant">).attributes.value, dtype));
   return withOperands(value, operands);
 }

@@ -45,6 +45,13 @@ export function checkImage(
   }));
 }
 
+/** Throws unless every option is a number above 0. */
+export function checkPositive(net: string, options: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    refuseUnless(Number.isFinite(value) && (value as number) > 0, net, name, "a number above 0", value);
+  }
+}
+
 /** Throws unless the heads share the width evenly. */
 export function checkHeads(net: string, width: number, heads: number): void {
   refuseUnless(width % heads === 0, net, "heads", `a divisor of the width ${width}`, heads);

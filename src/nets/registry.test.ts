@@ -15,10 +15,9 @@ afterAll(() => cpu[Symbol.asyncDispose]());
 const tolerances = { float64: 1e-12, float32: 1e-5 } as const;
 type Precision = keyof typeof tolerances;
 
-const convolutional = /^(vgg|resnet)/;
 /** Too large for the plain loops of the reference engine. */
-const large = goldens.cases.filter(({ description }) => convolutional.test(description.net));
-const small = goldens.cases.filter((each) => !large.includes(each));
+const convolutional = /^(vgg|resnet)/;
+const small = goldens.cases.filter(({ description }) => !convolutional.test(description.net));
 
 function title({ description: { net, ...options } }: GoldenCase): string {
   return `${net} ${Object.values(options).join(" ")}`;
@@ -60,7 +59,7 @@ describe("networks beside PyTorch, torchvision and transformers", () => {
     expect(relativeDifference(got, golden.output)).toBeLessThan(tolerances.float64);
   });
 
-  it.each(titled(large))("%s computes the same in float32", async (_, golden) => {
+  it.each(titled(goldens.cases))("%s computes the same in float32", async (_, golden) => {
     const got = await evaluate(cpu, golden, "float32");
     expect(relativeDifference(got, golden.output)).toBeLessThan(tolerances.float32);
   });
@@ -82,8 +81,9 @@ describe("networkFrom", () => {
   ];
 
   it("knows every net of the command line", () => {
-    const promised = ["mlp", "lenet", "vgg16", "vgg16-bn", "resnet18", "resnet20", "resnet50", "vit", "gpt2"];
-    expect(networkNames).toEqual(promised);
+    const vggs = ["vgg11", "vgg11-bn", "vgg13", "vgg13-bn", "vgg16", "vgg16-bn", "vgg19", "vgg19-bn"];
+    const resnets = ["resnet18", "resnet20", "resnet34", "resnet50", "resnet101", "resnet152"];
+    expect(networkNames).toEqual(["mlp", "lenet", ...vggs, ...resnets, "vit", "gpt2", "llama"]);
   });
 
   it.each(given.map((each) => [each.net, each] as const))("rebuilds %s from its own description", (_, description) => {
@@ -96,7 +96,7 @@ describe("networkFrom", () => {
 
   const mlp = { net: "mlp", input: [4], widths: [3], outputs: 2 };
   it.each([
-    [{ net: "resnet34" }, 'net: expected one of mlp, lenet, vgg16, vgg16-bn, resnet18, .*, got "resnet34"'],
+    [{ net: "resnet35" }, 'net: expected one of mlp, lenet, vgg11, vgg11-bn, vgg13, .*, got "resnet35"'],
     [{ net: "toString" }, 'net: expected one of .*, got "toString"'],
     [{ ...mlp, widths: [3, 0] }, "mlp widths: expected a list of whole numbers from 1, got \\[3, 0\\]"],
     [{ ...mlp, widths: [-3] }, "mlp widths: expected a list of whole numbers from 1, got \\[-3\\]"],
@@ -113,6 +113,11 @@ describe("networkFrom", () => {
     [{ net: "vgg16-bn", input: [1, 28, 28] }, "vgg16-bn: expected images of at least 32x32, got 28x28; .*"],
     [{ net: "vit", patch: 5 }, "vit patch: expected patches that tile 32x32, got 5x5"],
     [{ net: "vit", heads: 5 }, "vit heads: expected a divisor of the width 64, got 5"],
+    [{ net: "resnet20", width: 0 }, "resnet20 width: expected a whole number from 1 to 2147483647, got 0"],
+    [{ net: "llama", width: 30, heads: 4 }, "llama heads: expected a divisor of the width 30, got 4"],
+    [{ net: "llama", headSize: 7 }, "llama headSize: expected an even number, whose halves rotate together, got 7"],
+    [{ net: "llama", kvHeads: 5 }, "llama kvHeads: expected a divisor of the 32 heads, got 5"],
+    [{ net: "llama", ropeTheta: 0 }, "llama ropeTheta: expected a number above 0, got 0"],
     [{ net: "gpt2", depth: 1e9 }, "gpt2 depth: expected a whole number from 1 to 1000, got 1000000000"],
   ])("refuses %j in one line", (description, message) => {
     expect(() => networkFrom(description as NetworkDescription)).toThrow(

@@ -1,24 +1,35 @@
 import { check } from "../errors.ts";
 import { type Gpt2Options, gpt2 } from "./gpt2.ts";
 import { type LenetOptions, lenet } from "./lenet.ts";
+import { type LlamaOptions, llama } from "./llama.ts";
 import { type MlpOptions, mlp } from "./mlp.ts";
 import type { Network, NetworkDescription } from "./network.ts";
-import { resnet18, resnet20, resnet50 } from "./resnet.ts";
-import { type VggOptions, vgg16 } from "./vgg.ts";
+import { type ResnetOptions, resnet18, resnet20, resnet34, resnet50, resnet101, resnet152 } from "./resnet.ts";
+import { type VggOptions, vgg11, vgg13, vgg16, vgg19 } from "./vgg.ts";
 import { type VitOptions, vit } from "./vit.ts";
 
-type AnyOptions = MlpOptions & LenetOptions & VggOptions & VitOptions & Gpt2Options;
+type AnyOptions = MlpOptions & LenetOptions & VggOptions & ResnetOptions & VitOptions & Gpt2Options & LlamaOptions;
 
 const builders: Readonly<Record<string, (options: AnyOptions) => Network>> = {
   mlp,
   lenet,
+  vgg11: (options) => vgg11({ ...options, batchNorm: false }),
+  "vgg11-bn": (options) => vgg11({ ...options, batchNorm: true }),
+  vgg13: (options) => vgg13({ ...options, batchNorm: false }),
+  "vgg13-bn": (options) => vgg13({ ...options, batchNorm: true }),
   vgg16: (options) => vgg16({ ...options, batchNorm: false }),
   "vgg16-bn": (options) => vgg16({ ...options, batchNorm: true }),
+  vgg19: (options) => vgg19({ ...options, batchNorm: false }),
+  "vgg19-bn": (options) => vgg19({ ...options, batchNorm: true }),
   resnet18,
   resnet20,
+  resnet34,
   resnet50,
+  resnet101,
+  resnet152,
   vit,
   gpt2,
+  llama,
 };
 
 /** What `net` may be in a description. */

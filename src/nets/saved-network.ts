@@ -1,7 +1,8 @@
 import { type Checkpoint, encodeSafetensors, type NamedTensors } from "../checkpoint/index.ts";
-import { check, InputError } from "../errors.ts";
-import { convert, formatShape, sameShape, type Tensor } from "../tensor/index.ts";
+import { InputError } from "../errors.ts";
+import { convert, type Tensor } from "../tensor/index.ts";
 import type { Network, NetworkDescription, Parameters } from "./network.ts";
+import { pair } from "./pairing.ts";
 import { networkFrom } from "./registry.ts";
 
 /** The key of a checkpoint's metadata under which the network's description stands, as JSON. */
@@ -29,7 +30,7 @@ export function describedNetwork({ metadata }: Checkpoint, where: string): Netwo
 }
 
 /** The network of a description; what is wrong with it is said of the file. */
-function rebuilt(description: NetworkDescription, file: string): Network {
+export function rebuilt(description: NetworkDescription, file: string): Network {
   try {
     return networkFrom(description);
   } catch (error) {
@@ -62,36 +63,11 @@ function parseDescription(text: string, where: string): NetworkDescription {
 
 /** The weights of a network from a checkpoint; half precision becomes float32. */
 export async function readParameters(network: Network, checkpoint: Checkpoint, where: string): Promise<Parameters> {
-  checkNames(network, checkpoint, where);
   const tensors: Record<string, Tensor> = {};
-  for (const { name, shape } of network.parameters) {
-    const tensor = widened(await checkpoint.read(name));
-    check(sameShape(tensor.shape, shape), () => ({
-      code: "bad-parameters",
-      where: `${where}, tensor "${name}"`,
-      message: `expected ${formatShape(shape)} for ${network.description.net}, got ${formatShape(tensor.shape)}`,
-      remedy: "name the network that the weights are for",
-    }));
-    tensors[name] = tensor;
+  for (const [name, stored] of pair(network, checkpoint.entries, where).names) {
+    tensors[name] = widened(await checkpoint.read(stored));
   }
   return inOneType(tensors);
-}
-
-function checkNames(network: Network, { entries }: Checkpoint, where: string): void {
-  const missing = network.parameters.filter(({ name }) => !entries.has(name)).map(({ name }) => name);
-  const known = new Set(network.parameters.map(({ name }) => name));
-  const extra = [...entries.keys()].filter((name) => !known.has(name));
-  check(missing.length === 0, () => ({
-    code: "bad-parameters",
-    where,
-    message: `expected ${known.size} tensors of ${network.description.net}, got none named ${sample(missing)}${extra.length > 0 ? ` but ${sample(extra)}` : ""}`,
-    remedy: "name the network that the weights are for",
-  }));
-}
-
-function sample(names: readonly string[]): string {
-  const shown = names.slice(0, 3).map((name) => `"${name}"`);
-  return `${shown.join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`;
 }
 
 function widened(tensor: Tensor): Tensor {

@@ -1,6 +1,6 @@
 import { check } from "../errors.ts";
 import { concat, conv, type Value } from "../graph/index.ts";
-import { attention } from "./attention.ts";
+import { attention, splitHeads } from "./attention.ts";
 import { defineNetwork, type Scope } from "./define.ts";
 import type { Initializer } from "./initializers.ts";
 import { layerNorm } from "./layers.ts";
@@ -88,8 +88,8 @@ function layer(scope: Scope, x: Value, sizes: Sizes): Value {
 }
 
 function selfAttention(scope: Scope, x: Value, { width, heads }: Sizes): Value {
-  const project = (name: string) => dense(scope.within(`attention.${name}`), x, width);
-  const mixed = attention([project("query"), project("key"), project("value")], { heads });
+  const project = (name: string) => splitHeads(dense(scope.within(`attention.${name}`), x, width), heads);
+  const mixed = attention([project("query"), project("key"), project("value")]);
   return dense(scope.within("output.dense"), mixed, width);
 }
 

@@ -68,6 +68,7 @@ const cases: readonly (readonly [words: readonly string[], message: string])[] =
   [["train", "mpl2", "--data", "digits", "-o", "new"], 'train: expected one of mlp, lenet, .*, got "mpl2"'],
   [["train", "resnet", "--data", "digits", "-o", "new"], "train: expected one of .*; did you mean resnet18\\?"],
   [["train", "gpt2", "--data", "digits", "-o", "new"], "gpt2: expected a network of real inputs for digits"],
+  [["train", "llama", "--data", "digits", "-o", "new"], "llama: expected a network of real inputs for digits"],
   [["train", "lenet", "--data", "digits", "-o", "new"], "lenet: expected images of at least 16x16, got 8x8"],
   [
     ["train", "vgg16", "--data", "toy", "-o", "new"],
@@ -151,7 +152,7 @@ const cases: readonly (readonly [words: readonly string[], message: string])[] =
   [evaluate("model.safetensors", "--widths", "4"), "--widths: expected --net beside it, got none"],
   [
     evaluate("model.safetensors", "--net", "mlp", "--widths", "5"),
-    'model.safetensors, tensor "layers.0.weight": expected \\[5, 64\\] for mlp, got \\[4, 64\\]',
+    'model.safetensors: .* tensors of mlp, .*"layers.0.weight" is stored \\[4, 64\\], the graph wants \\[5, 64\\]',
   ],
   [["evaluate", "model.safetensors", "--data", "toy"], "mlp: expected samples of 1 x 8 x 8, got toy with 2"],
   [["info"], "info: expected 1 argument, got none"],

@@ -16,7 +16,8 @@ import torchvision
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.models.resnet import BasicBlock
-from transformers import GPT2Config, GPT2LMHeadModel, ViTConfig, ViTForImageClassification
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, ViTConfig, ViTForImageClassification
+from transformers.models.llama.modeling_llama import LlamaRMSNorm, LlamaRotaryEmbedding
 
 PERIOD = 4093
 
@@ -40,10 +41,10 @@ def tokens(shape, vocabulary):
     return ((7 * i + 3) % vocabulary).reshape(shape)
 
 
-def fill(module):
+def fill(module, without=("num_batches_tracked",)):
     """Gives the module its drawn state, and returns the shapes of the state by name."""
     module.double()
-    state = {name: value for name, value in module.state_dict().items() if not name.endswith("num_batches_tracked")}
+    state = {name: value for name, value in module.state_dict().items() if not name.endswith(without)}
     drawings = {name: drawn(name, list(value.shape)) for name, value in state.items()}
     module.load_state_dict(drawings, strict=False)
     return {name: list(value.shape) for name, value in state.items()}
@@ -202,6 +203,45 @@ def gpt2():
     return {"description": {"net": "gpt2", **options}, "input": shape, "state": state, "output": numbers(output)}
 
 
+def rms_norm_in_float64(self, x):
+    return self.weight * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
+
+
+def rotary_in_float64(self, x, position_ids):
+    size = self.config.head_dim
+    frequencies = self.config.rope_parameters["rope_theta"] ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
+    angles = (position_ids[..., None] * frequencies).repeat(1, 1, 2)
+    return angles.cos(), angles.sin()
+
+
+# transformers computes these two in float32 whatever the type of the weights.
+LlamaRMSNorm.forward = rms_norm_in_float64
+LlamaRotaryEmbedding.forward = rotary_in_float64
+
+
+@torch.no_grad()
+def llama(heads, kv_heads, head_size, tied):
+    options = {"vocabulary": 11, "context": 9, "width": 12, "depth": 2, "heads": heads, "kvHeads": kv_heads}
+    options |= {"headSize": head_size, "hidden": 10, "ropeTheta": 100, "epsilon": 1e-3, "tied": tied}
+    config = LlamaConfig(
+        vocab_size=11, max_position_embeddings=9, hidden_size=12, num_hidden_layers=2, num_attention_heads=heads,
+        num_key_value_heads=kv_heads, head_dim=head_size, intermediate_size=10, rms_norm_eps=1e-3,
+        rope_parameters={"rope_type": "default", "rope_theta": 100.0}, tie_word_embeddings=tied,
+    )
+    module = LlamaForCausalLM(config).eval()
+    state = fill(module, without=("lm_head.weight",) if tied else ("num_batches_tracked",))
+    shape = [2, 7]
+    output = module(tokens(shape, 11)).logits
+    return {"description": {"net": "llama", **options}, "input": shape, "state": state, "output": numbers(output)}
+
+
+def llamas():
+    yield llama(heads=4, kv_heads=2, head_size=4, tied=False)
+    yield llama(heads=4, kv_heads=1, head_size=6, tied=True)
+    yield llama(heads=3, kv_heads=3, head_size=4, tied=False)
+    yield llama(heads=2, kv_heads=2, head_size=6, tied=True)
+
+
 class Normalized(nn.Module):
     def __init__(self):
         super().__init__()
@@ -227,10 +267,11 @@ def training_step():
 
 
 def main():
-    cases = [*mlps(), *lenets(), *image_nets(), vit(), gpt2()]
+    cases = [*mlps(), *lenets(), *image_nets(), vit(), gpt2(), *llamas()]
     goldens = {"cases": cases, "training": training_step()}
     text = json.dumps(goldens, indent=None, separators=(",", ":"))
     Path(__file__).with_name("goldens.json").write_text(text + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

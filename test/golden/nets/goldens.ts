@@ -21,10 +21,20 @@ export interface GoldenStep extends State {
   readonly gradients: Readonly<Record<string, readonly number[]>>;
 }
 
+/** What PyTorch's modules compute for one of the test architectures. */
+export interface GoldenArchitecture extends State {
+  readonly name: string;
+}
+
 /** What generate.py wrote. */
-export const goldens: { readonly cases: readonly GoldenCase[]; readonly training: GoldenStep } = JSON.parse(
-  readFileSync(new URL("goldens.json", import.meta.url), "utf8"),
-);
+export const goldens: { readonly cases: readonly GoldenCase[]; readonly training: GoldenStep } = parsed("goldens.json");
+
+/** What generate_architectures.py wrote. */
+export const goldenArchitectures: readonly GoldenArchitecture[] = parsed("architectures.json");
+
+function parsed(file: string) {
+  return JSON.parse(readFileSync(new URL(file, import.meta.url), "utf8"));
+}
 
 const period = 4093;
 
