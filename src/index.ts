@@ -1,4 +1,5 @@
 export * as checkpoint from "./checkpoint/index.ts";
+export * as counting from "./counting/index.ts";
 export * as data from "./data/index.ts";
 export * as engine from "./engine/index.ts";
 export { InputError } from "./errors.ts";

@@ -1,0 +1,128 @@
+import type { Parameters } from "../nets/index.ts";
+import { allocate, convert, elementCount, type Shape, stridesOf, type Tensor, tensor } from "../tensor/index.ts";
+import { type AxisMap, type AxisMaps, axisMaps } from "./axis-map.ts";
+import type { GroupElement } from "./element.ts";
+import type { Layout, SymmetryGroup } from "./group.ts";
+
+/** The parameters that a group element makes of others; tensors that the group does not know stay as they are. */
+export function act(group: SymmetryGroup, element: GroupElement, parameters: Parameters): Parameters {
+  const moved = Object.entries(parameters).map(([name, value]) => {
+    const layout = Object.hasOwn(group.layouts, name) ? group.layouts[name] : undefined;
+    return [name, layout ? actOnTensor(layout, element, value) : value] as const;
+  });
+  return Object.fromEntries(moved);
+}
+
+/** One parameter under a group element. */
+export function actOnTensor(layout: Layout, element: GroupElement, value: Tensor): Tensor {
+  const maps = layout.shape.map((_, axis) => axisMaps(layout, axis, element));
+  if (maps.every(isIdentity)) return value;
+  // Half precision is scaled in single precision; a permutation moves the bits of any type.
+  const isHalf = value.dtype === "float16" || value.dtype === "bfloat16";
+  if (isHalf && maps.some(({ isScaled }) => isScaled)) {
+    return convert(actOnTensor(layout, element, convert(value, "float32")), value.dtype);
+  }
+  const data = allocate(value.dtype, value.data.length);
+  const gather = { from: value.data as Float64Array, to: data as Float64Array, shape: value.shape, maps };
+  gatherAxes(gather, layout.offset);
+  return tensor(value.dtype, value.shape, data);
+}
+
+function isIdentity({ at, dependsOn, isScaled }: AxisMaps): boolean {
+  return !isScaled && dependsOn.length === 0 && at([]).source.every((from, to) => from === to);
+}
+
+interface Gather {
+  readonly from: Float64Array;
+  readonly to: Float64Array;
+  readonly shape: Shape;
+  readonly maps: readonly AxisMaps[];
+}
+
+/** Axes are visited after those that their blocks depend on; the innermost in memory last wherever possible. */
+function gatherAxes({ from, to, shape, maps }: Gather, offset: number): void {
+  const order = visitingOrder(maps);
+  const strides = stridesOf(shape);
+  const indices = shape.map(() => 0);
+  const contiguous = contiguousTail(shape, maps, order);
+  const visit = (depth: number, target: number, source: number, factor: number) => {
+    if (depth === order.length - contiguous.axes) {
+      copyRun({ from, to, offset }, { target, source, factor, length: contiguous.length });
+      return;
+    }
+    const axis = order[depth] as number;
+    const map = (maps[axis] as AxisMaps).at(indices);
+    const stride = strides[axis] as number;
+    if (depth === order.length - 1) {
+      copyMapped({ from, to, offset }, { target, source, factor, stride, map });
+      return;
+    }
+    for (let index = 0; index < map.source.length; index++) {
+      indices[axis] = index;
+      const scale = factor * (map.factors?.[index] ?? 1);
+      visit(depth + 1, target + index * stride, source + (map.source[index] as number) * stride, scale);
+    }
+  };
+  if (elementCount(shape) > 0) visit(0, 0, 0, 1);
+}
+
+function visitingOrder(maps: readonly AxisMaps[]): number[] {
+  const order: number[] = [];
+  const visit = (axis: number) => {
+    if (order.includes(axis)) return;
+    for (const other of (maps[axis] as AxisMaps).dependsOn) visit(other);
+    order.push(axis);
+  };
+  for (const axis of maps.keys()) visit(axis);
+  return order;
+}
+
+/** The last axes that stay as they are and lie in one piece of memory. */
+function contiguousTail(shape: Shape, maps: readonly AxisMaps[], order: readonly number[]) {
+  let [axes, length] = [0, 1];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const isNext = order[order.length - 1 - axes] === axis;
+    if (!isNext || !isIdentity(maps[axis] as AxisMaps)) break;
+    axes++;
+    length *= shape[axis] as number;
+  }
+  return { axes, length };
+}
+
+interface Buffers {
+  readonly from: Float64Array;
+  readonly to: Float64Array;
+  /** Added before scaling and taken away after. */
+  readonly offset: number;
+}
+
+interface Stretch {
+  readonly target: number;
+  readonly source: number;
+  readonly factor: number;
+}
+
+function copyRun({ from, to, offset }: Buffers, run: Stretch & { readonly length: number }): void {
+  const { target, source, factor, length } = run;
+  if (factor === 1) {
+    to.set(from.subarray(source, source + length), target);
+    return;
+  }
+  for (let i = 0; i < length; i++) to[target + i] = ((from[source + i] as number) + offset) * factor - offset;
+}
+
+function copyMapped(
+  { from, to, offset }: Buffers,
+  { target, source, factor, stride, map }: Stretch & { readonly stride: number; readonly map: AxisMap },
+): void {
+  const { source: sources, factors } = map;
+  if (factor === 1 && factors === null) {
+    for (let i = 0; i < sources.length; i++)
+      to[target + i * stride] = from[source + (sources[i] as number) * stride] as number;
+    return;
+  }
+  for (let i = 0; i < sources.length; i++) {
+    const scale = factor * (factors?.[i] ?? 1);
+    to[target + i * stride] = ((from[source + (sources[i] as number) * stride] as number) + offset) * scale - offset;
+  }
+}

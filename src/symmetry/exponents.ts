@@ -1,0 +1,375 @@
+import type { Operator, Value } from "../graph/index.ts";
+import { elementCount, toNumbers } from "../tensor/index.ts";
+import { type Component, type Leaf, type Leaves, type RelatedStep, type Relation, valueLeaves } from "./leaves.ts";
+
+/** A combination of generators, by their coefficients. */
+export type Combination = ReadonlyMap<number, number>;
+
+/**
+ * How every entry of every value scales when the parameters are scaled unit by unit: the power of each generator's
+ * factor, along each leaf. Over the reals these are positive scales, modulo 2 signs.
+ */
+export interface Exponents {
+  readonly kind: "scale" | "sign";
+  /** The power along a leaf, in terms of free generators. */
+  of(leaf: Leaf): Combination;
+  /** Free generators, each by the leaf of the parameter that it scales itself. */
+  readonly generators: readonly { readonly id: number; readonly leaf: Leaf }[];
+}
+
+const none: Combination = new Map();
+
+/** Follows scales, or signs, through the graph: a homogeneous linear system, solved as it is read. */
+export function solveExponents(
+  leaves: Leaves,
+  kind: "scale" | "sign",
+  parameters: ReadonlySet<Value>,
+  outputs: readonly Value[],
+): Exponents {
+  const system = homogeneousSystem(kind === "sign" ? 2 : 0);
+  const zeros = zeroValues(leaves);
+  const flow: Flow = { leaves, kind, system, zeros, powers: new Map() };
+  const owners = new Map<number, Leaf>();
+  for (const step of leaves.steps) {
+    const { value } = step;
+    const isFree = parameters.has(value) || zeros.has(value);
+    if (value.op !== "Input" && value.op !== "Constant" && !isFree) follow(flow, step);
+    else
+      for (const leaf of valueLeaves(leaves, value)) {
+        const id = isFree ? system.newGenerator() : null;
+        if (id !== null && parameters.has(value)) owners.set(id, leaf);
+        flow.powers.set(leaf, id === null ? none : new Map([[id, 1]]));
+      }
+  }
+  for (const output of outputs) requireNone(flow, valueLeaves(leaves, output));
+  const generators = [...owners].filter(([id]) => system.isFree(id)).map(([id, leaf]) => ({ id, leaf }));
+  return { kind, generators, of: (leaf) => system.resolve(flow.powers.get(leaf) ?? none) };
+}
+
+/** A linear system of equations "combination = 0" over the reals or modulo 2. */
+interface HomogeneousSystem {
+  newGenerator(): number;
+  isFree(id: number): boolean;
+  /** The combination in terms of free generators. */
+  resolve(combination: Combination): Combination;
+  sum(terms: readonly Term[]): Combination;
+  /** Adds the equation by expressing its newest generator through the others. */
+  require(combination: Combination): void;
+}
+type Term = readonly [factor: number, combination: Combination];
+
+function homogeneousSystem(modulus: 0 | 2): HomogeneousSystem {
+  const bindings = new Map<number, Combination>();
+  let count = 0;
+  const isFree = (id: number) => !bindings.has(id);
+  const sum = (terms: readonly Term[]) => {
+    const total = new Map<number, number>();
+    for (const [factor, combination] of terms) {
+      for (const [id, coefficient] of combination) total.set(id, (total.get(id) ?? 0) + factor * coefficient);
+    }
+    for (const [id, coefficient] of total) {
+      const reduced = modulus === 2 ? Math.abs(coefficient % 2) : coefficient;
+      if (reduced === 0) total.delete(id);
+      else total.set(id, reduced);
+    }
+    return total;
+  };
+  const resolvedBinding = (id: number): Combination => {
+    const bound = bindings.get(id);
+    if (!bound) return new Map([[id, 1]]);
+    const resolved = resolve(bound);
+    bindings.set(id, resolved);
+    return resolved;
+  };
+  const resolve = (combination: Combination): Combination =>
+    [...combination.keys()].every(isFree)
+      ? combination
+      : sum([...combination].map(([id, coefficient]) => [coefficient, resolvedBinding(id)]));
+  const require = (combination: Combination) => {
+    const resolved = resolve(combination);
+    if (resolved.size === 0) return;
+    const newest = Math.max(...resolved.keys());
+    const pivot = resolved.get(newest) as number;
+    const others = [...resolved].filter(([id]) => id !== newest);
+    bindings.set(newest, sum(others.map(([id, coefficient]) => [-coefficient / pivot, new Map([[id, 1]])])));
+  };
+  return { newGenerator: () => count++, isFree, resolve, sum, require };
+}
+
+/** Whether `target` is a combination of `vectors`. */
+export function spans(kind: Exponents["kind"], vectors: readonly Combination[], target: Combination): boolean {
+  const system = homogeneousSystem(kind === "sign" ? 2 : 0);
+  for (const vector of vectors) system.require(vector);
+  return system.resolve(system.sum([[1, target]])).size === 0;
+}
+
+interface Flow {
+  readonly leaves: Leaves;
+  readonly kind: "scale" | "sign";
+  readonly system: HomogeneousSystem;
+  /** Values that may be said to scale by anything. */
+  readonly zeros: ReadonlySet<Value>;
+  readonly powers: Map<Leaf, Combination>;
+}
+
+function power({ system, powers }: Flow, leaf: Leaf): Combination {
+  return system.resolve(powers.get(leaf) ?? none);
+}
+
+function requireNone(flow: Flow, leaves: readonly Leaf[]): void {
+  for (const leaf of leaves) flow.system.require(power(flow, leaf));
+}
+
+/** The powers of an operator's result from those of its operands, and the equations that it imposes. */
+function follow(flow: Flow, { value, relation }: RelatedStep): void {
+  requireNone(flow, relation.misfits);
+  const rule = ruleOf(value);
+  for (const component of relation.components) {
+    const combined = isAmbiguous(component) ? null : rule(flow, component, value, relation);
+    if (combined === null)
+      requireNone(
+        flow,
+        component.operands.map(({ leaf }) => leaf),
+      );
+    for (const leaf of component.results) flow.powers.set(leaf, combined ?? none);
+  }
+}
+
+/** Whether one operand has the index twice, as a matrix multiplied by itself. */
+function isAmbiguous({ operands }: Component): boolean {
+  return new Set(operands.map(({ place }) => place)).size < operands.length;
+}
+
+/** The power of a component's result, null where only unscaled operands are allowed. */
+type Rule = (flow: Flow, component: Component, value: Value, relation: Relation) => Combination | null;
+
+/** Result = sum of operands, each with its coefficient; a sum over the index needs the total to vanish. */
+function multilinear(coefficients: readonly number[]): Rule {
+  return (flow, { operands, results }) => {
+    const terms = operands.map(({ place, leaf }) => [coefficients[place] ?? 0, power(flow, leaf)] as const);
+    const total = flow.system.sum(terms);
+    if (results.length === 0) flow.system.require(total);
+    return total;
+  };
+}
+
+/** All of `places` scale alike; one that lacks the index cannot scale, unless it is zero. */
+function alike(places: (value: Value) => readonly number[]): Rule {
+  return (flow, { operands, results }, value) => {
+    const scaled = operands.filter(({ place }) => places(value).includes(place));
+    const lacking = places(value).filter((place) => operands.every((operand) => operand.place !== place));
+    const first = scaled[0];
+    const common = first ? power(flow, first.leaf) : none;
+    for (const { leaf } of scaled)
+      flow.system.require(
+        flow.system.sum([
+          [1, common],
+          [-1, power(flow, leaf)],
+        ]),
+      );
+    const isFixed = results.length === 0 || lacking.some((place) => !flow.zeros.has(value.operands[place] as Value));
+    if (isFixed) flow.system.require(common);
+    return flow.system.resolve(common);
+  };
+}
+
+/** The result scales as the operand does. */
+const structure: Rule = (flow, { operands, results }) => {
+  const [first, ...others] = operands.map(({ leaf }) => power(flow, leaf));
+  if (!first) return none;
+  if (results.length === 0) flow.system.require(first);
+  for (const other of others)
+    flow.system.require(
+      flow.system.sum([
+        [1, first],
+        [-1, other],
+      ]),
+    );
+  return flow.system.resolve(first);
+};
+
+/** What is cut off may scale as it likes. */
+const cutting: Rule = (flow, component, ...rest) =>
+  component.results.length === 0 ? none : structure(flow, component, ...rest);
+
+/** Zeros scale by anything. */
+const padding: Rule = (flow, component, ...rest) =>
+  component.operands.length === 0 ? new Map([[flow.system.newGenerator(), 1]]) : structure(flow, component, ...rest);
+
+/** Whether x exceeds 0 does not depend on its scale. */
+const comparison: Rule = (flow, _component, { operands }) =>
+  flow.kind === "scale" && operands.some((operand) => flow.zeros.has(operand)) ? none : null;
+
+/** An elementwise function under which the operand's power is multiplied by `factor`; null where it must vanish. */
+function pointwise(factor: number | null): Rule {
+  return (flow, { operands: [operand] }) =>
+    factor === null || !operand ? null : flow.system.sum([[factor, power(flow, operand.leaf)]]);
+}
+
+const blocked: Rule = () => null;
+
+/** Powers under f(s x) = s^scale f(x), and parity modulo 2: 1 odd, 0 even; absent where there is no such law. */
+const functions: { readonly [O in Operator]?: { readonly scale?: number; readonly sign?: 0 | 1 } } = {
+  Neg: { scale: 1, sign: 1 },
+  Abs: { scale: 1, sign: 0 },
+  Sign: { scale: 0, sign: 1 },
+  Sqrt: { scale: 0.5 },
+  Reciprocal: { scale: -1, sign: 1 },
+  Sin: { sign: 1 },
+  Cos: { sign: 0 },
+  Relu: { scale: 1 },
+  LeakyRelu: { scale: 1 },
+  Tanh: { sign: 1 },
+  Erf: { sign: 1 },
+};
+
+const everyPlace = ({ operands }: Value) => operands.map((_, place) => place);
+const additive = alike(everyPlace);
+const bilinear = multilinear([1, 1]);
+
+function signless(rule: Rule): Rule {
+  return (flow, ...rest) => (flow.kind === "sign" ? null : rule(flow, ...rest));
+}
+
+/** Products of the first two operands, to which a bias is added. */
+const biased: Rule = (flow, component, value, relation) => {
+  const isBiased = value.operands.length > 2;
+  const factors = { ...component, operands: component.operands.filter(({ place }) => place < 2) };
+  const total = bilinear(flow, factors, value, relation) as Combination;
+  if (!isBiased || component.results.length === 0) return total;
+  const bias = component.operands.find(({ place }) => place === 2);
+  flow.system.require(
+    flow.system.sum([
+      [1, total],
+      [-1, bias ? power(flow, bias.leaf) : none],
+    ]),
+  );
+  return flow.system.resolve(total);
+};
+
+/**
+ * Batch norm with its running statistics: y = gamma (x - mean) / sqrt(variance + epsilon) + beta. The scale of x is
+ * undone by mean and variance, and what gamma and beta scale by is the result's own.
+ */
+const batchNormalization: Rule = (flow, { operands, results }) => {
+  const [x, gamma, beta, mean, variance] = [0, 1, 2, 3, 4].map((place) => {
+    const operand = operands.find((each) => each.place === place);
+    return operand ? power(flow, operand.leaf) : none;
+  }) as [Combination, Combination, Combination, Combination, Combination];
+  if (results.length === 0 || operands.length === 1) return null;
+  const { system } = flow;
+  system.require(
+    system.sum([
+      [1, x],
+      [-1, mean],
+    ]),
+  );
+  system.require(
+    system.sum([
+      [2, x],
+      [-1, variance],
+    ]),
+  );
+  const scaled = system.sum([
+    [1, x],
+    [1, gamma],
+    [-0.5, flow.kind === "sign" ? none : system.resolve(variance)],
+  ]);
+  system.require(
+    system.sum([
+      [1, scaled],
+      [-1, beta],
+    ]),
+  );
+  return system.resolve(scaled);
+};
+
+/** Scales of single units are not undone; RMSNormalization keeps their signs. */
+const normalization: Rule = (flow, { operands, results }, value) => {
+  const keepsSigns = flow.kind === "sign" && value.op === "RMSNormalization";
+  const [x, ...parameters] = operands.map(({ leaf }) => power(flow, leaf));
+  if (!x || results.length === 0) return null;
+  if (!keepsSigns) flow.system.require(x);
+  const { system } = flow;
+  const isPerUnit = parameters.length > 0;
+  const [gamma = none, beta] = parameters;
+  if (!isPerUnit && value.operands.length > 2) system.require(x);
+  const total = system.sum([
+    [1, x],
+    [1, gamma],
+  ]);
+  if (beta)
+    system.require(
+      system.sum([
+        [1, total],
+        [-1, beta],
+      ]),
+    );
+  return system.resolve(total);
+};
+
+/** x^k for a constant number k. */
+const constantPower: Rule = (flow, component, value, relation) => {
+  const exponent = value.operands[1] as Value;
+  if (exponent.op !== "Constant" || elementCount(exponent.shape) !== 1) return null;
+  const [k = 0] = toNumbers((exponent as Value<"Constant">).attributes.value);
+  const factor = flow.kind === "scale" ? k : Number.isInteger(k) ? Math.abs(k % 2) : null;
+  return pointwise(factor)(flow, component, value, relation);
+};
+
+const rules: { readonly [O in Operator]?: Rule } = {
+  Add: additive,
+  Sub: additive,
+  Max: signless(additive),
+  Min: signless(additive),
+  Where: alike(() => [1, 2]),
+  Mul: bilinear,
+  Div: multilinear([1, -1]),
+  MatMul: bilinear,
+  Conv: biased,
+  ConvInputGrad: bilinear,
+  Pow: constantPower,
+  Reshape: structure,
+  Transpose: structure,
+  Slice: cutting,
+  Concat: structure,
+  Expand: structure,
+  Pad: padding,
+  Less: comparison,
+  LessOrEqual: comparison,
+  Greater: comparison,
+  GreaterOrEqual: comparison,
+  Cast: structure,
+  ReduceSum: structure,
+  ReduceMean: structure,
+  ReduceMax: signless(structure),
+  ReduceMin: signless(structure),
+  AveragePool: structure,
+  MaxPool: signless(structure),
+  Gather: structure,
+  BatchNormalization: batchNormalization,
+  LayerNormalization: normalization,
+  RMSNormalization: normalization,
+};
+
+function ruleOf(value: Value): Rule {
+  const law = functions[value.op];
+  if (law) return (flow, ...rest) => pointwise(law[flow.kind] ?? null)(flow, ...rest);
+  return rules[value.op] ?? blocked;
+}
+
+/** The values that are zero whatever the parameters are. */
+function zeroValues(leaves: Leaves): ReadonlySet<Value> {
+  const zeros = new Set<Value>();
+  for (const { value } of leaves.steps) {
+    const isZero = value.operands.map((operand) => zeros.has(operand));
+    const isProduct = value.op === "Mul" || value.op === "MatMul";
+    const keepsZeros = value.op === "Expand" || value.op === "Reshape" || value.op === "Transpose";
+    if (isZeroConstant(value) || (isProduct && isZero.includes(true)) || (keepsZeros && isZero[0])) zeros.add(value);
+  }
+  return zeros;
+}
+
+function isZeroConstant(value: Value): boolean {
+  return value.op === "Constant" && toNumbers((value as Value<"Constant">).attributes.value).every((x) => x === 0);
+}

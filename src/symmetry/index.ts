@@ -1,0 +1,24 @@
+export { act, actOnTensor } from "./act.ts";
+export { type Discovery, discoverGraph, discoverNetwork, discoverSymmetry } from "./discover.ts";
+export {
+  compose,
+  type GroupElement,
+  identity,
+  inverse,
+  type RandomOptions,
+  randomElement,
+} from "./element.ts";
+export type {
+  Block,
+  Factor,
+  Generator,
+  Layout,
+  MatrixGroup,
+  Outer,
+  PinnedAxis,
+  Place,
+  Power,
+  Run,
+  Site,
+  SymmetryGroup,
+} from "./group.ts";
