@@ -1,5 +1,6 @@
 import type { GroupElement } from "./element.ts";
 import type { Block, Layout, Place, Power, Run } from "./group.ts";
+import { type Context, copyAt, keyOf, locate, runsOf, sizeOf } from "./indexing.ts";
 
 /** Where the entries along an axis come from, and what they are multiplied by (null for 1 throughout). */
 export interface AxisMap {
@@ -33,49 +34,12 @@ export function axisMaps(layout: Layout, axis: number, element: GroupElement): A
   return { dependsOn, isScaled: runs.some(({ powers }) => powers.some((power) => !isTrivial(element, power))), at };
 }
 
-/** Every run of an axis, in the order of its leaves. */
-export function runsOf(blocks: readonly Block[]): Run[] {
-  return blocks.flatMap((block) => ("sum" in block ? block.sum.flatMap(runsOf) : [block]));
-}
-
 function placesOf({ within, powers }: Run): Place[] {
   return [...within, ...powers.flatMap((power) => power.within)];
 }
 
 function isTrivial({ scales }: GroupElement, { generator }: Power): boolean {
   return (scales[generator] as Float64Array).every((scale) => scale === 1);
-}
-
-/** The index along each leaf that has been fixed. */
-type Context = Map<string, number>;
-
-function keyOf({ axis, leaf }: Place): string {
-  return `${axis}.${leaf}`;
-}
-
-/** Writes down the index along each leaf at one index of an axis. */
-function locate(blocks: readonly Block[], index: number, context: Context): void {
-  let rest = index;
-  for (const [i, block] of blocks.entries()) {
-    const inner = sizeOf(blocks.slice(i + 1));
-    const digit = Math.floor(rest / inner);
-    rest %= inner;
-    if ("sum" in block) locateInSum(block.sum, digit, context);
-    else context.set(keyOf(block.place), digit);
-  }
-}
-
-function locateInSum(parts: readonly (readonly Block[])[], index: number, context: Context): void {
-  let before = 0;
-  for (const part of parts) {
-    const size = sizeOf(part);
-    if (index >= before && index < before + size) locate(part, index - before, context);
-    before += size;
-  }
-}
-
-function sizeOf(blocks: readonly Block[]): number {
-  return blocks.reduce((size, block) => size * block.size, 1);
 }
 
 interface Situation {
@@ -141,8 +105,4 @@ function scalesOf({ size, powers }: Run, { element, context }: Situation): (unit
 function power(scale: number, exponent: number): number {
   if (exponent === 1) return scale;
   return exponent === -1 ? 1 / scale : scale ** exponent;
-}
-
-function copyAt(within: readonly Place[], context: Context): number {
-  return within.reduce((copy, place) => copy * place.size + (context.get(keyOf(place)) as number), 0);
 }

@@ -1,0 +1,193 @@
+import { type Tensor, toNumbers } from "../tensor/index.ts";
+import { actOnTensor } from "./act.ts";
+import { contract, FEATURES } from "./contract.ts";
+import { type GroupElement, identity } from "./element.ts";
+import { featureSource, isReadable, type Placed, sitesByFactor, unitFeatures } from "./fingerprint.ts";
+import type { Generator, Power, Run, SymmetryGroup } from "./group.ts";
+
+/** What decides when a number counts as zero or a scale as one: the rounding of the parameters' own type. */
+export interface GaugeOptions {
+  /** Scales that differ from 1 by less stay 1, so that a canonical form is its own canonical form. */
+  readonly tolerance: number;
+}
+
+/**
+ * The scales and signs that bring every unit to its canonical gauge: the variance of what enters a batch norm becomes 1,
+ * a gain 1, the incoming weights of a unit get norm 1 (arXiv 2202.03038, section 2), and of two opposite signs the one
+ * is taken for which the unit's fingerprint is positive. Layer after layer, as norms depend on the layers before.
+ */
+export function canonicalGauge(
+  group: SymmetryGroup,
+  tensors: ReadonlyMap<string, Placed>,
+  { tolerance }: GaugeOptions,
+): GroupElement {
+  const progress: Progress = {
+    group,
+    tensors,
+    tolerance,
+    element: identity(group),
+    settled: new Set(),
+    features: group.factors.map(() => null),
+  };
+  const sites = sitesByFactor(group, tensors);
+  const waiting = { generators: new Set(group.generators.keys()), factors: new Set(group.factors.keys()) };
+  while (waiting.generators.size > 0) {
+    const before = waiting.generators.size + waiting.factors.size;
+    for (const generator of waiting.generators) {
+      if (isSettleable(progress, generator)) settle(progress, waiting.generators, generator);
+    }
+    for (const factor of waiting.factors) {
+      const ready = (sites[factor] ?? []).filter(
+        (at) => isReadable(progress.features, at) && isSettled(progress, at.placed),
+      );
+      if (ready.length === 0) continue;
+      const current = ready.map(({ placed, run }) => ({
+        run,
+        placed: { ...placed, tensor: inGauge(progress, placed) },
+      }));
+      progress.features[factor] = unitFeatures(group, progress, { factor, sites: current });
+      waiting.factors.delete(factor);
+    }
+    if (waiting.generators.size + waiting.factors.size < before) continue;
+    // Generators that wait for each other, as in recurrent weights: the first sees the others as they are.
+    const [first] = waiting.generators;
+    settle(progress, waiting.generators, first as number);
+  }
+  return progress.element;
+}
+
+interface Progress {
+  readonly group: SymmetryGroup;
+  readonly tensors: ReadonlyMap<string, Placed>;
+  readonly tolerance: number;
+  /** Scales found so far; 1 for those still to be found. */
+  readonly element: GroupElement;
+  readonly settled: Set<number>;
+  readonly features: (Float64Array | null)[];
+}
+
+/** A generator at the tensor that it is measured by. */
+interface Measured {
+  readonly placed: Placed;
+  readonly run: Run;
+  readonly power: Power;
+}
+
+/** Where a generator acts, the tensor that it is named after first. */
+function sitesOf({ group, tensors }: Progress, generator: number): Measured[] {
+  const { name } = group.generators[generator] as Generator;
+  const all = [...tensors].flatMap(([tensor, placed]) =>
+    placed.runs.flatMap((run) =>
+      run.powers.filter((power) => power.generator === generator).map((power) => ({ tensor, placed, run, power })),
+    ),
+  );
+  return all.sort((a, b) => Number(b.tensor === name) - Number(a.tensor === name));
+}
+
+function generatorsOn({ runs }: Placed): number[] {
+  return runs.flatMap(({ powers }) => powers.map(({ generator }) => generator));
+}
+
+function isSettled({ settled }: Progress, placed: Placed): boolean {
+  return generatorsOn(placed).every((generator) => settled.has(generator));
+}
+
+function isSettleable(progress: Progress, generator: number): boolean {
+  const { group, settled, features } = progress;
+  const { kind } = group.generators[generator] as Generator;
+  const [own] = sitesOf(progress, generator);
+  if (!own) return true;
+  const others = generatorsOn(own.placed).filter((other) => other !== generator && !settled.has(other));
+  const blocking = others.filter((other) => kind === "sign" || group.generators[other]?.kind === "scale");
+  return blocking.length === 0 && (kind === "scale" || isReadable(features, own));
+}
+
+function settle(progress: Progress, waiting: Set<number>, generator: number): void {
+  const { kind } = progress.group.generators[generator] as Generator;
+  const sites = sitesOf(progress, generator);
+  const scales = progress.element.scales[generator] as Float64Array;
+  const found =
+    kind === "scale" ? unitScales(progress, sites, scales.length) : unitSigns(progress, sites, scales.length);
+  scales.set(found);
+  progress.settled.add(generator);
+  waiting.delete(generator);
+}
+
+function inGauge({ element }: Progress, { layout, tensor }: Placed): Tensor {
+  return actOnTensor(layout, element, tensor);
+}
+
+/** The scale of each unit from the first of its sites that is not zero. */
+function unitScales(progress: Progress, sites: readonly Measured[], count: number): Float64Array {
+  const isVariance = ({ placed, power }: Measured) => placed.layout.offset > 0 && power.exponent === 2;
+  const order = [...sites.filter(isVariance), ...sites.filter((site) => !isVariance(site))];
+  const scales = new Float64Array(count).fill(1);
+  const open = new Set(scales.keys());
+  for (const site of order) {
+    if (open.size === 0) break;
+    const sizes = isVariance(site) ? deviations(progress, site) : norms(progress, site);
+    const { exponent } = site.power;
+    for (const unit of open) {
+      const size = sizes[unit] as number;
+      if (!(size > 0 && Number.isFinite(size))) continue;
+      scales[unit] = rounded(size ** (-1 / (isVariance(site) ? 1 : exponent)), progress.tolerance);
+      open.delete(unit);
+    }
+  }
+  return scales;
+}
+
+/** Rounded a little, so that it does not depend on the order in which a norm was summed; 1 where it is nearly 1. */
+function rounded(scale: number, tolerance: number): number {
+  if (Math.abs(scale - 1) < tolerance) return 1;
+  const grain = 2 ** (Math.floor(Math.log2(scale)) + Math.round(Math.log2(tolerance)) - 4);
+  return Math.round(scale / grain) * grain;
+}
+
+function deviations(progress: Progress, site: Measured): Float64Array {
+  const { offset } = site.placed.layout;
+  return unitSums(progress, site, (variance) => variance).map((variance) => Math.sqrt(variance + offset));
+}
+
+/** The norm of all entries of each unit. */
+function norms(progress: Progress, site: Measured): Float64Array {
+  return unitSums(progress, site, (x) => x * x).map(Math.sqrt);
+}
+
+/** The sum over all entries of each unit of a function of the entry. */
+function unitSums(progress: Progress, { placed, run, power }: Measured, of: (x: number) => number): Float64Array {
+  const current = inGauge(progress, placed);
+  const tensor = { ...current, dtype: "float64", data: Float64Array.from(toNumbers(current), of) } as const;
+  const sums = contract({ layout: placed.layout, tensor, featuresOf: onesFor() }, { ...run, within: power.within });
+  return Float64Array.from({ length: sums.length / FEATURES }, (_, unit) => sums[unit * FEATURES] as number);
+}
+
+function onesFor(): (run: Run) => Float64Array {
+  const known = new Map<number, Float64Array>();
+  return ({ size, within }) => {
+    const count = within.reduce((copies, place) => copies * place.size, size) * FEATURES;
+    const ones = known.get(count) ?? new Float64Array(count).fill(1);
+    known.set(count, ones);
+    return ones;
+  };
+}
+
+/** The sign of each unit that makes the first feature positive that is not zero, at the first site that has one. */
+function unitSigns(progress: Progress, sites: readonly Measured[], count: number): Float64Array {
+  const source = featureSource(progress.group, progress);
+  const signs = new Float64Array(count);
+  for (const { placed, run, power } of sites.filter((site) => site.power.exponent % 2 !== 0)) {
+    if (signs.every((sign) => sign !== 0)) break;
+    const tensor = inGauge(progress, placed);
+    const sums = contract(
+      { layout: placed.layout, tensor, featuresOf: source(placed) },
+      { ...run, within: power.within },
+    );
+    const zero = Math.max(...sums.map(Math.abs)) * progress.tolerance;
+    for (const unit of signs.keys()) {
+      const own = sums.subarray(unit * FEATURES, (unit + 1) * FEATURES);
+      if (signs[unit] === 0) signs[unit] = Math.sign(own.find((x) => Math.abs(x) > zero) ?? 0);
+    }
+  }
+  return signs.map((sign) => sign || 1);
+}

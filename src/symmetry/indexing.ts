@@ -1,0 +1,45 @@
+import type { Block, Place, Run } from "./group.ts";
+
+/** The index along each leaf that has been fixed. */
+export type Context = Map<string, number>;
+
+/** The name of a leaf in a context. */
+export function keyOf({ axis, leaf }: Place): string {
+  return `${axis}.${leaf}`;
+}
+
+/** Every run of an axis, in the order of its leaves. */
+export function runsOf(blocks: readonly Block[]): Run[] {
+  return blocks.flatMap((block) => ("sum" in block ? block.sum.flatMap(runsOf) : [block]));
+}
+
+/** Number of indices. */
+export function sizeOf(blocks: readonly Block[]): number {
+  return blocks.reduce((size, block) => size * block.size, 1);
+}
+
+/** Writes down the index along each leaf at one index of an axis. */
+export function locate(blocks: readonly Block[], index: number, context: Context): void {
+  let rest = index;
+  for (const [i, block] of blocks.entries()) {
+    const inner = sizeOf(blocks.slice(i + 1));
+    const digit = Math.floor(rest / inner);
+    rest %= inner;
+    if ("sum" in block) locateInSum(block.sum, digit, context);
+    else context.set(keyOf(block.place), digit);
+  }
+}
+
+function locateInSum(parts: readonly (readonly Block[])[], index: number, context: Context): void {
+  let before = 0;
+  for (const part of parts) {
+    const size = sizeOf(part);
+    if (index >= before && index < before + size) locate(part, index - before, context);
+    before += size;
+  }
+}
+
+/** The copy that the indices along `within` make. */
+export function copyAt(within: readonly Place[], context: Context): number {
+  return within.reduce((copy, place) => copy * place.size + (context.get(keyOf(place)) as number), 0);
+}
