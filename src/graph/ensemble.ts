@@ -1,6 +1,7 @@
 import { check, InputError } from "../errors.ts";
 import { formatShape, type Shape, sameShape } from "../tensor/index.ts";
 import { type Elementary, expand, expansions } from "./expansions.ts";
+import { refuseOpaque } from "./opaque.ts";
 import type { ConvAttributes, Operator } from "./operators.ts";
 import { topologicalOrder, withOperands } from "./order.ts";
 import { apply, concat, range, Value } from "./value.ts";
@@ -243,6 +244,7 @@ const elementsAlongAxis = ((value, members) =>
 type VectorizedOperator = Exclude<Elementary, "Input" | "Constant">;
 
 const rules: { readonly [O in VectorizedOperator]: Rule<O> } = {
+  Opaque: refuseOpaque,
   Neg: elementwise,
   Abs: elementwise,
   Sign: elementwise,

@@ -1,5 +1,6 @@
 import { elementCount, fromNumbers, type Shape, sameShape } from "../tensor/index.ts";
 import { type Elementary, swapLastAxes } from "./expansions.ts";
+import { refuseOpaque } from "./opaque.ts";
 import type { Operator } from "./operators.ts";
 import { apply, constant, type Value, where } from "./value.ts";
 
@@ -104,6 +105,7 @@ function biasGradient(g: Value): Value {
 export const gradientRules: { readonly [O in Elementary]: GradientRule<O> } = {
   Input: null,
   Constant: null,
+  Opaque: refuseOpaque,
   Neg: unary((g) => g.neg()),
   Abs: unary((g, x) => g.mul(x.sign())),
   Sign: null,

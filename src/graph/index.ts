@@ -13,6 +13,7 @@ export {
   straightThroughSign,
   surrogate,
 } from "./losses.ts";
+export { refuseOpaque } from "./opaque.ts";
 export type { TypedShape } from "./operand-checks.ts";
 export {
   type AveragePoolAttributes,

@@ -130,6 +130,10 @@ const rules: { readonly [O in Operator]: Infer<O> } = {
     return { dtype, shape };
   },
   Constant: (_, { value }) => ({ dtype: value.dtype, shape: value.shape }),
+  Opaque: (_, { dtype, shape }, op) => {
+    checkShape(shape ?? [], op);
+    return { dtype, shape: shape ?? [] };
+  },
   Neg: unary,
   Abs: unary,
   Sign: unary,

@@ -31,11 +31,27 @@ interface Reduction {
 /**
  * Every operator and its attributes. Names and meaning are those of ONNX, with one output each; what has no ONNX
  * counterpart of its own is an adjoint that keeps differentiation closed (`ConvWeightGrad`, `GatherGrad`, ...), or
- * `Surrogate`, and is lowered before it is encoded.
+ * `Surrogate`, and is lowered before it is encoded. `Opaque` can neither be evaluated nor differentiated nor encoded.
  */
 export interface OperatorAttributes {
   Input: { readonly name: string; readonly dtype: DType; readonly shape: readonly number[] };
   Constant: { readonly value: Tensor };
+  /** One output of a node that nothing here can compute; all that is known of it is what it reads. */
+  Opaque: {
+    /** The operator, such as `LSTM`, and the domain it comes from, "" for the standard one. */
+    readonly name: string;
+    readonly domain: string;
+    /** The node, or its first output where it has no name. */
+    readonly node: string;
+    /** The output that this value stands for, in the names of the file. */
+    readonly output: string;
+    /** Why it cannot be computed. */
+    readonly reason: string;
+    /** float32 where it is unknown, together with the shape. */
+    readonly dtype: DType;
+    /** Null where it is unknown; the value then counts as a scalar. */
+    readonly shape: readonly number[] | null;
+  };
 
   Neg: None;
   Abs: None;

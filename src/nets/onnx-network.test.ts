@@ -122,12 +122,20 @@ describe("a network from an ONNX file", () => {
   it("has parameters on both sides of an operator that is not known, where that is asked for", () => {
     const architectures = new URL("../../test/golden/onnx/architectures/", import.meta.url);
     const bytes = new Uint8Array(readFileSync(new URL("lstm-dynamo-18.onnx", architectures)));
-    expect(() => networkFromOnnx(bytes, "lstm.onnx")).toThrow(/^lstm\.onnx, node "node_lstm__2" \(LSTM\): expected an operator/);
+    expect(() => networkFromOnnx(bytes, "lstm.onnx")).toThrow(
+      /^lstm\.onnx, node "node_lstm__2" \(LSTM\): expected an operator/,
+    );
     const { network } = networkFromOnnx(bytes, "lstm.onnx", { unknown: "opaque" });
     expect(network).toMatchObject({ inputShape: [3, 3], outputs: 2 });
-    expect(network.parameters.map(({ name }) => name).sort()).toEqual(
-      ["embed.bias", "head.bias", "val_1", "val_45", "val_46", "val_68", "val_84"],
-    );
+    expect(network.parameters.map(({ name }) => name).sort()).toEqual([
+      "embed.bias",
+      "head.bias",
+      "val_1",
+      "val_45",
+      "val_46",
+      "val_68",
+      "val_84",
+    ]);
     const wide = network.parameters.map(({ name, shape }) => [name, input(name, "float64", shape)] as const);
     const { output } = network.apply(input("x", "float64", [5, 3, 3]), Object.fromEntries(wide));
     expect(output).toMatchObject({ dtype: "float64", shape: [5, 3, 2] });
@@ -141,8 +149,17 @@ describe("a network from an ONNX file", () => {
       return new Uint8Array(length);
     };
     const { network } = networkFromOnnx(bytes, "m.onnx", { loadExternal });
-    for (const batch of [1, 2, 7]) network.apply(input("x", "float32", [batch, 3]), { w: input("w", "float32", [3, 4]) });
+    for (const batch of [1, 2, 7])
+      network.apply(input("x", "float32", [batch, 3]), { w: input("w", "float32", [3, 4]) });
     expect(read).toEqual(["w.bin"]);
+  });
+
+  it("without an output is refused", () => {
+    const { graph, ...rest } = graphToModel({ y: input("x", "float32", [2, 3]).neg() });
+    const bytes = encodeModel({ ...rest, graph: { ...graph, output: [] } });
+    expect(() => networkFromOnnx(bytes, "m.onnx")).toThrow(
+      "m.onnx: expected one output of real numbers [2, ...], got none",
+    );
   });
 
   it("whose batch size cannot be changed says so", () => {
@@ -182,7 +199,12 @@ describe("a damaged file", () => {
 
 /** The file cut short, with a byte changed, or with the end of the other file. */
 function damaged(file: Uint8Array, other: Uint8Array, key: RngKey): Uint8Array<ArrayBuffer> {
-  const [kind, at, to, bits] = uniform(key, [4], { dtype: "float64" }).data as unknown as [number, number, number, number];
+  const [kind, at, to, bits] = uniform(key, [4], { dtype: "float64" }).data as unknown as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const position = Math.floor(at * file.length);
   if (kind < 0.1) return file.slice(0, position) as Uint8Array<ArrayBuffer>;
   const start = kind < 0.8 ? position + 1 : Math.floor(to * other.length);

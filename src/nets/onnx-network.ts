@@ -114,13 +114,18 @@ function importReshaped(model: ModelProto, exported: number, { batch, options }:
 
 function importOne(model: ModelProto, batch: number, options: DecodeOptions & { readonly where: string }): BatchGraph {
   const { inputs, outputs, initializers } = modelToGraph(model, options);
-  const [[name, output], ...others] = Object.entries(outputs) as [[string, Value], ...unknown[]];
-  check(others.length === 0 && output.shape[0] === batch && isFloat(output.dtype), () => ({
+  const [output, ...others] = Object.values(outputs);
+  check(output && others.length === 0 && output.shape[0] === batch && isFloat(output.dtype), () => ({
     code: "unsupported-onnx",
     where: options.where,
-    message: `expected one output of real numbers [${batch}, ...], got ${others.length + 1}, the first ${name} ${formatShape(output.shape)}`,
+    message: `expected one output of real numbers [${batch}, ...], got ${describeOutputs(outputs)}`,
   }));
   return { x: inputs[0] as Value<"Input">, output, initializers };
+}
+
+function describeOutputs(outputs: Readonly<Record<string, Value>>): string {
+  const [first, ...others] = Object.entries(outputs);
+  return first ? `${others.length + 1}, the first ${JSON.stringify(first[0])} ${formatShape(first[1].shape)}` : "none";
 }
 
 /** The input that is not a stored tensor, and the size of its batch where that is fixed, or its name where it has one. */

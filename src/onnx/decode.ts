@@ -1,12 +1,13 @@
 import { check, InputError } from "../errors.ts";
-import { constant, input, inputsOf, Value } from "../graph/index.ts";
+import { constant, input, inputsOf, type Value } from "../graph/index.ts";
 import { isFloat, type Tensor } from "../tensor/index.ts";
-import { importInputs } from "./graph-inputs.ts";
-import { foldConstants } from "./import/fold.ts";
-import { type OperatorImport, operatorImport } from "./import/operators.ts";
-import { checkExtent, describeNode, type ImportedNode, quote, refuse } from "./imported-node.ts";
+import { importInputs, modelInputs } from "./graph-inputs.ts";
+import { importNode, notComputed, opsetsOf, type Scope } from "./import-node.ts";
+import { checkExtent, quote, refuse } from "./imported-node.ts";
+import { functionsOf } from "./inline-function.ts";
 import { orderNodes } from "./node-order.ts";
-import type { ModelProto, NodeProto, TensorProto } from "./proto.ts";
+import { opaque } from "./opaque.ts";
+import type { GraphProto, ModelProto, TensorProto } from "./proto.ts";
 import { type ExternalLoader, tensorFromProto } from "./tensor-proto.ts";
 
 /** How a model is turned into a graph. */
@@ -16,6 +17,10 @@ export interface DecodeOptions {
   /** The file's name, for error messages. */
   readonly where?: string;
   readonly loadExternal?: ExternalLoader;
+  /** What becomes of a node that cannot be imported: an error, or `Opaque` values that keep what it reads. */
+  readonly unknown?: "refuse" | "opaque";
+  /** Initializers that have been read before, by name. */
+  readonly initializers?: Readonly<Record<string, Tensor>>;
 }
 
 /** A graph and what the file stores for it. */
@@ -32,27 +37,16 @@ export interface ImportedGraph {
  * formulas become constants, and what is computed of sizes and indices alone is folded.
  */
 export function modelToGraph(model: ModelProto, options: DecodeOptions = {}): ImportedGraph {
-  const { where = "ONNX model", dimensions = {}, loadExternal } = options;
-  const { node = [], initializer = [], input: infos = [], output = [] } = model.graph ?? {};
-  const stored = new Map(initializer.map((proto) => [proto.name ?? "", proto]));
-  const inputs = importInputs(
-    infos.filter(({ name = "" }) => !stored.has(name)),
-    dimensions,
+  const { where = "ONNX model", dimensions = {} } = options;
+  const graph = model.graph ?? {};
+  const inputs = importInputs(modelInputs(model), dimensions, where);
+  checkNames(
+    inputs.map(({ attributes }) => attributes.name),
     where,
   );
-  const names = output.map(({ name = "" }) => name);
-  checkNames([...inputs.map(({ attributes }) => attributes.name), ...initializer.map(({ name = "" }) => name)], where);
-  checkNames(names, where);
-
-  const scope = openScope(model, inputs, where);
-  const available = new Set([...scope.values.keys(), ...stored.keys()]);
-  const { nodes, given } = orderNodes(node, names, available, where);
-  for (const name of given) {
-    const proto = stored.get(name);
-    if (proto) importInitializer(name, proto, { ...scope, loadExternal });
-  }
-  for (const proto of nodes) importNode(proto, scope);
-  const outputs = names.map((name) => scope.values.get(name) ?? notComputed(name, where));
+  const scope = openScope(model, inputs, options);
+  const outputs = importGraph(graph, scope);
+  const names = (graph.output ?? []).map(({ name = "" }) => name);
   return {
     inputs,
     outputs: Object.fromEntries(names.map((name, i) => [name, outputs[i] as Value])),
@@ -60,31 +54,47 @@ export function modelToGraph(model: ModelProto, options: DecodeOptions = {}): Im
   };
 }
 
-/** What is known while the nodes are imported, in order. */
-interface Scope {
-  /** The value of every tensor so far, by name. */
-  readonly values: Map<string, Value>;
-  /** The tensors of the inputs that stand for weights. */
-  readonly weights: Map<Value, Tensor>;
-  /** The versions of the operator sets, by domain. */
-  readonly opsets: ReadonlyMap<string, number>;
-  readonly where: string;
-  spend(elements: number): void;
-}
-
-function openScope({ opsetImport = [] }: ModelProto, inputs: readonly Value<"Input">[], where: string): Scope {
+function openScope(model: ModelProto, inputs: readonly Value<"Input">[], options: DecodeOptions): Scope {
+  const { opsetImport = [], graph: { valueInfo = [], output = [] } = {} } = model;
+  const { where = "ONNX model", dimensions = {}, loadExternal, unknown = "refuse", initializers = {} } = options;
   return {
     values: new Map(inputs.map((value) => [value.attributes.name, value])),
     weights: new Map(),
-    opsets: new Map(opsetImport.map(({ domain = "", version = 1 }) => [standardName(domain), version])),
+    opsets: opsetsOf(opsetImport),
+    types: new Map([...valueInfo, ...output].map(({ name = "", type }) => [name, type])),
+    dimensions,
     where,
+    unknown,
+    loadExternal,
+    initializers,
+    functions: functionsOf(model),
+    depth: 0,
     spend: constantBudget(),
+    importGraph,
   };
 }
 
-/** The default domain has two names. */
-function standardName(domain: string): string {
-  return domain === "ai.onnx" ? "" : domain;
+/** The values of the outputs of a graph, whose inputs and surroundings are in the scope. */
+function importGraph(graph: GraphProto, scope: Scope): Value[] {
+  const { node = [], initializer = [], output = [] } = graph;
+  const { values, where } = scope;
+  const names = output.map(({ name = "" }) => name);
+  checkNames([...values.keys(), ...initializer.map(({ name = "" }) => name)], where);
+  checkNames(names, where);
+
+  const stored = new Map([...sparseInitializers(graph), ...initializer].map((proto) => [proto.name ?? "", proto]));
+  const { nodes, given } = orderNodes(node, names, new Set([...values.keys(), ...stored.keys()]), where);
+  const dense = new Set(initializer);
+  for (const name of given) {
+    const proto = stored.get(name);
+    if (proto) values.set(name, importInitializer(name, proto, { scope, isSparse: !dense.has(proto) }));
+  }
+  for (const proto of nodes) importNode(proto, scope);
+  return names.map((name) => values.get(name) ?? notComputed(name, where));
+}
+
+function sparseInitializers({ sparseInitializer = [] }: GraphProto): TensorProto[] {
+  return sparseInitializer.flatMap(({ values }) => values ?? []);
 }
 
 /** Constants made while importing, all together; the tensors of the file itself do not count. */
@@ -114,99 +124,27 @@ function checkNames(names: readonly string[], where: string): void {
 function importInitializer(
   name: string,
   proto: TensorProto,
-  { values, weights, where, loadExternal }: Scope & { readonly loadExternal: ExternalLoader | undefined },
-): void {
-  const place = `${where}, initializer ${quote(name)}`;
-  const tensor = tensorFromProto(proto, place, loadExternal);
-  checkExtent(tensor.shape, place);
-  const isWeight = isFloat(tensor.dtype) && tensor.shape.length > 0;
-  const value = isWeight ? input(name, tensor.dtype, tensor.shape) : constant(tensor);
-  values.set(name, value);
-  if (isWeight) weights.set(value, tensor);
-}
-
-function importNode(proto: NodeProto, scope: Scope): void {
+  { scope, isSparse }: { readonly scope: Scope; readonly isSparse: boolean },
+): Value {
+  const place = `${scope.where}, initializer ${quote(name)}`;
   try {
-    for (const [i, value] of compute(proto, scope).entries()) {
-      const name = proto.output?.[i];
-      if (name) scope.values.set(name, value);
-    }
+    if (isSparse) refuseSparse(place);
+    const tensor = scope.initializers[name] ?? tensorFromProto(proto, place, scope.loadExternal);
+    checkExtent(tensor.shape, place);
+    if (!isFloat(tensor.dtype) || tensor.shape.length === 0) return constant(tensor);
+    const value = input(name, tensor.dtype, tensor.shape);
+    scope.weights.set(value, tensor);
+    return value;
   } catch (cause) {
-    throw cause instanceof InputError ? located(cause, proto, scope.where) : cause;
+    const isForeign = cause instanceof InputError && cause.code === "unsupported-dtype";
+    if (!isForeign || scope.unknown === "refuse") throw cause;
+    return opaque({ opType: "Initializer", name }, name, { scope, reason: cause.detail });
   }
 }
 
-function compute(proto: NodeProto, scope: Scope): readonly Value[] {
-  const { importer } = importOf(proto);
-  const made = importer(openNode(proto, scope));
-  return (made instanceof Value ? [made] : made).map((value) => {
-    checkExtent(value.shape, "result");
-    return foldConstants(value, scope.spend);
-  });
-}
-
-function importOf(proto: NodeProto): OperatorImport {
-  const { opType = "", domain = "", input: inputs = [], attribute = [] } = proto;
-  const found = operatorImport(standardName(domain), opType);
-  check(found, () => ({
-    code: "unsupported-operator",
-    message: `expected an operator that can be imported, got ${quote(opType)} of domain ${quote(domain || "ai.onnx")}`,
-    remedy: "export the model with standard operators and without control flow",
-  }));
-  const { fewest, most, attributes } = found;
-  const isFine = inputs.length >= fewest && inputs.length <= most;
-  if (!isFine) refuse(`expected ${fewest === most ? fewest : `${fewest} to ${most}`} inputs, got ${inputs.length}`);
-  const strange = attribute.find(({ name = "" }) => !attributes.includes(name));
-  if (strange) refuse(`expected attributes among ${attributes.join(", ") || "none"}, got ${quote(strange.name ?? "")}`);
-  return found;
-}
-
-function openNode(proto: NodeProto, { values, weights, opsets, spend }: Scope): ImportedNode {
-  const { opType = "", domain = "", input: inputs = [], output = [], attribute = [] } = proto;
-  return {
-    opType,
-    opset: opsetOf(standardName(domain), opsets),
-    operands: inputs.map((name) => (name ? (values.get(name) ?? notComputed(name)) : undefined)),
-    attributes: new Map(attribute.map((each) => [each.name ?? "", each])),
-    outputCount: output.length,
-    known: (value) => (isConstant(value) ? value.attributes.value : weights.get(value)),
-    spend,
-  };
-}
-
-function isConstant(value: Value): value is Value<"Constant"> {
-  return value.op === "Constant";
-}
-
-/** Before it, operands were broadcast by attributes. */
-const firstOpset = 7;
-
-function opsetOf(domain: string, opsets: ReadonlyMap<string, number>): number {
-  const opset = opsets.get(domain) ?? refuse(`expected the model to name the version of domain ${quote(domain)}`);
-  const isOld = domain === "" && opset < firstOpset;
-  return isOld ? refuse(`expected operator set ${firstOpset} or later, got ${opset}`, "export the model again") : opset;
-}
-
-/** Some outputs, such as the mask of Dropout, have no use at inference. */
-function notComputed(name: string, where?: string): never {
-  throw new InputError({
-    code: "unsupported-onnx",
-    ...(where && { where }),
-    message: `expected a tensor of inference, got ${quote(name)}, a further output that is not computed`,
-    remedy: "export the model in evaluation mode",
-  });
-}
-
-const longestMessage = 300;
-
-function located({ code, detail, where: inner, remedy }: InputError, proto: NodeProto, where: string): InputError {
-  const message = inner && inner !== proto.opType ? `${inner}: ${detail}` : detail;
-  return new InputError({
-    code,
-    where: `${where}, ${describeNode(proto)}`,
-    message: message.length > longestMessage ? `${message.slice(0, longestMessage)}...` : message,
-    ...(remedy && { remedy }),
-  });
+function refuseSparse(where: string): never {
+  const message = "expected a dense tensor, got a sparse one";
+  throw new InputError({ code: "unsupported-dtype", where, message, remedy: "export the model with dense weights" });
 }
 
 function weightsOf(outputs: readonly Value[], weights: ReadonlyMap<Value, Tensor>): Record<string, Tensor> {

@@ -1,4 +1,11 @@
-import type { ConvAttributes, Operator, PoolAttributes, Value, Window } from "../graph/index.ts";
+import {
+  type ConvAttributes,
+  type Operator,
+  type PoolAttributes,
+  refuseOpaque,
+  type Value,
+  type Window,
+} from "../graph/index.ts";
 import { elementCount, fromNumbers, type Shape, type Tensor, zeros } from "../tensor/index.ts";
 import { dataTypes } from "./data-type.ts";
 import { type AttributeProto, attributeTypes, type NodeProto } from "./proto.ts";
@@ -184,6 +191,7 @@ const normalization = direct<"LayerNormalization">(({ attributes: { axis, epsilo
 export const emitters: { readonly [O in Operator]: Emitter<O> } = {
   Input: () => {},
   Constant: (value, sink) => constantNode(sink, value.attributes.value, sink.nameOf(value)),
+  Opaque: refuseOpaque,
   Neg: plain,
   Abs: plain,
   Sign: plain,

@@ -28,7 +28,7 @@ export function externalLocation(proto: TensorProto, where: string): ExternalLoc
 }
 
 /** Whether a location is safe both as a path on any system and, in a browser, as a relative URL. */
-function isInside(location: string): boolean {
+export function isInside(location: string): boolean {
   // Colons start drives and URL schemes; URL parsers drop control characters, read %2e as a dot and \ as a slash.
   const hasForbidden = /[\\:?#]/.test(location) || [...location].some((character) => character < " ");
   const segments = location

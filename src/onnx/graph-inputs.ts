@@ -2,8 +2,29 @@ import { check, InputError } from "../errors.ts";
 import { input, type Value } from "../graph/index.ts";
 import { dtypeOfDataType } from "./data-type.ts";
 import { checkExtent, quote } from "./imported-node.ts";
-import type { ValueInfoProto } from "./proto.ts";
-import { type Dimension, tensorTypeFromProto } from "./type-proto.ts";
+import type { ModelProto, ValueInfoProto } from "./proto.ts";
+import { tensorTypeFromProto } from "./type-proto.ts";
+
+/** The inputs of a model that are not stored in it. */
+export function modelInputs({ graph = {} }: ModelProto): ValueInfoProto[] {
+  const stored = [...(graph.initializer ?? []), ...(graph.sparseInitializer ?? []).map(({ values }) => values)];
+  const names = new Set(stored.map((proto) => proto?.name ?? ""));
+  return (graph.input ?? []).filter(({ name = "" }) => !names.has(name));
+}
+
+/** The dimensions without a fixed size, each once; whether it is the first of an input, which is that of the batch. */
+export function dynamicDimensions(infos: readonly ValueInfoProto[]): { name: string; isBatch: boolean }[] {
+  const found = new Map<string, boolean>();
+  for (const { name = "", type } of infos) {
+    const axes = (type && tensorTypeFromProto(type)?.shape) ?? [];
+    for (const [i, axis] of axes.entries()) {
+      if (typeof axis === "number") continue;
+      const dimension = dimensionName(name, axis, i);
+      found.set(dimension, found.get(dimension) || i === 0);
+    }
+  }
+  return [...found].map(([name, isBatch]) => ({ name, isBatch }));
+}
 
 /** The inputs of a graph; axes without a fixed size take theirs from `dimensions`. */
 export function importInputs(
@@ -12,8 +33,7 @@ export function importInputs(
   where: string,
 ): Value<"Input">[] {
   const inputs = infos.map((info) => openInput(info, where));
-  const unbound = new Set(inputs.flatMap(({ name, axes }) => axes.flatMap((axis, i) => unboundName(name, axis, i))));
-  const missing = [...unbound].filter((name) => !Object.hasOwn(dimensions, name));
+  const missing = dynamicDimensions(infos).flatMap(({ name }) => (Object.hasOwn(dimensions, name) ? [] : [name]));
   check(missing.length === 0, () => ({
     code: "unbound-dimensions",
     where,
@@ -35,10 +55,6 @@ function openInput({ name = "", type }: ValueInfoProto, where: string) {
     throw new InputError({ code: "unsupported-onnx", where: place, message, remedy: "export the model with shapes" });
   }
   return { name, dtype: dtypeOfDataType(tensorType.dataType, place), axes: tensorType.shape };
-}
-
-function unboundName(input: string, axis: Dimension, index: number): string[] {
-  return typeof axis === "number" ? [] : [dimensionName(input, axis, index)];
 }
 
 /** What an axis without a fixed size is called; one without a name is called by its place. */

@@ -3,7 +3,9 @@ export { dataTypes, dtypeOfDataType } from "./data-type.ts";
 export { type DecodeOptions, type ImportedGraph, modelToGraph } from "./decode.ts";
 export { type EncodeOptions, graphToModel, opset } from "./encode.ts";
 export { loopNames, loopToModel } from "./encode-loop.ts";
+export { differentiableInputs, type ImportedModel, importModel } from "./import-model.ts";
 export { type LowerOptions, lower } from "./lower.ts";
+export { type PatchedFile, type PatchedModel, type PatchOptions, patchInitializers } from "./patch.ts";
 export type {
   AttributeProto,
   DimensionProto,

@@ -1,6 +1,6 @@
 import { InputError } from "../errors.ts";
 import { describeNode, quote } from "./imported-node.ts";
-import type { NodeProto } from "./proto.ts";
+import type { GraphProto, NodeProto } from "./proto.ts";
 
 /** What the outputs of a graph depend on. */
 export interface NodeOrder {
@@ -22,7 +22,7 @@ export function orderNodes(
   const given = new Set<string>();
   const seen = new Map<NodeProto, "open" | "done">();
   // An explicit stack, because models may be deeper than the call stack.
-  const stack: { node: NodeProto; next: number }[] = [];
+  const stack: { node: NodeProto; reads: readonly string[]; next: number }[] = [];
   const visit = (name: string, reader?: NodeProto) => {
     const node = makers.get(name);
     if (!node) {
@@ -30,13 +30,13 @@ export function orderNodes(
       given.add(name);
     } else if (!seen.has(node)) {
       seen.set(node, "open");
-      stack.push({ node, next: 0 });
+      stack.push({ node, reads: readsOf(node), next: 0 });
     } else if (seen.get(node) === "open") throw cyclic(node, name, where);
   };
   for (const output of outputs) {
     visit(output);
     for (let top = stack.at(-1); top; top = stack.at(-1)) {
-      const name = top.node.input?.[top.next++];
+      const name = top.reads[top.next++];
       if (name) visit(name, top.node);
       else if (name === undefined) {
         seen.set(top.node, "done");
@@ -46,6 +46,19 @@ export function orderNodes(
     }
   }
   return { nodes: order, given };
+}
+
+/** The names that a node reads: its inputs, and what graphs in its attributes take from around them. */
+export function readsOf({ input = [], attribute = [] }: NodeProto): readonly string[] {
+  const inner = attribute.flatMap(({ g, graphs = [] }) => [...(g ? [g] : []), ...graphs]);
+  return inner.length === 0 ? input : [...new Set([...input, ...inner.flatMap(capturesOf)])];
+}
+
+function capturesOf({ node = [], input = [], initializer = [], output = [] }: GraphProto): string[] {
+  const own = new Set([...input, ...initializer].map(({ name }) => name));
+  for (const { output: made = [] } of node) for (const name of made) own.add(name);
+  const read = [...node.flatMap(readsOf), ...output.map(({ name = "" }) => name)];
+  return read.filter((name) => name !== "" && !own.has(name));
 }
 
 /** The node that makes each tensor, by the tensor's name. */

@@ -65,29 +65,30 @@ function fromRaw(bytes: Uint8Array<ArrayBuffer>, expected: Expected): Tensor {
 
 function fromList(proto: TensorProto, expected: Expected): Tensor {
   const { dtype, shape } = expected;
-  const list = listOf(proto, dtype);
+  const list = proto[listNames[dtype]];
   checkSize(list?.length ?? 0, "elements", expected);
   return tensor(dtype, shape, list ? narrow(list, expected) : allocate(dtype, 0));
 }
 
-type TypedList = NonNullable<TensorProto["floatData" | "doubleData" | "int32Data" | "int64Data" | "uint64Data"]>;
+type ListName = "floatData" | "doubleData" | "int32Data" | "int64Data" | "uint64Data";
+type TypedList = NonNullable<TensorProto[ListName]>;
 
-/** The typed list that ONNX prescribes for a data type; half precision lies in 32-bit integers, as its bits. */
-function listOf(proto: TensorProto, dtype: DType): TypedList | undefined {
-  switch (dtype) {
-    case "float32":
-      return proto.floatData;
-    case "float64":
-      return proto.doubleData;
-    case "int64":
-      return proto.int64Data;
-    case "uint32":
-    case "uint64":
-      return proto.uint64Data;
-    default:
-      return proto.int32Data;
-  }
-}
+/** The typed list that ONNX prescribes for each element type; half precision lies in 32-bit integers, as its bits. */
+export const listNames: Readonly<Record<DType, ListName>> = {
+  float32: "floatData",
+  float64: "doubleData",
+  float16: "int32Data",
+  bfloat16: "int32Data",
+  int8: "int32Data",
+  int16: "int32Data",
+  int32: "int32Data",
+  int64: "int64Data",
+  uint8: "int32Data",
+  uint16: "int32Data",
+  uint32: "uint64Data",
+  uint64: "uint64Data",
+  bool: "int32Data",
+};
 
 /** The list itself where it has the element type, else a copy that does. */
 function narrow(list: TypedList, { dtype, where }: Expected): Tensor["data"] {

@@ -1,6 +1,6 @@
 import { WireType } from "@bufbuild/protobuf/wire";
 import { check } from "../errors.ts";
-import type { ModelProto, Text } from "./proto.ts";
+import type { ModelProto, TensorProto, Text } from "./proto.ts";
 import { type Field, type MessageSchema, maxModelBytes, schemas } from "./schema.ts";
 import { gatherUnknown, noteUnknown, type UnknownSpans } from "./unknown-fields.ts";
 import {
@@ -58,6 +58,18 @@ export function decodeModel(bytes: Uint8Array<ArrayBuffer>, where = "ONNX model"
   }
   checkModel(source, model);
   return model;
+}
+
+/** Parses one tensor, the bytes of its message; bulk data are views of them. */
+export function decodeTensor(bytes: Uint8Array<ArrayBuffer>, where: string): TensorProto {
+  const source = openSource(bytes, where);
+  const proto: Draft = {};
+  try {
+    readFields(source, schemas.TensorProto, bytes.byteLength, proto);
+  } catch (cause) {
+    throw explain(source, cause);
+  }
+  return proto;
 }
 
 function readFields(source: Source, schema: MessageSchema, end: number, message: Draft): void {

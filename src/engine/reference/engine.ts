@@ -1,4 +1,11 @@
-import { type Elementary, expandDefinitions, inputsOf, topologicalOrder, type Value } from "../../graph/index.ts";
+import {
+  type Elementary,
+  expandDefinitions,
+  inputsOf,
+  refuseOpaque,
+  topologicalOrder,
+  type Value,
+} from "../../graph/index.ts";
 import { convert, isFloat, type Tensor, tensor, toNumbers } from "../../tensor/index.ts";
 import type { Engine, Program, Tensors } from "../engine.ts";
 import { checkFeeds, checkTensor } from "../feeds.ts";
@@ -12,6 +19,7 @@ import { window } from "./window.ts";
 
 const kernels: { readonly [O in Exclude<Elementary, "Input">]: Kernel<O> } = {
   Constant: (value) => toNumbers(value.attributes.value),
+  Opaque: refuseOpaque,
   ...elementwise,
   ...reduce,
   ...arrange,

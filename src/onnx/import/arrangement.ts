@@ -2,16 +2,13 @@ import { concat, constant, type Value } from "../../graph/index.ts";
 import { broadcastShapes, elementCount, formatShape, fromNumbers, normalizeAxis } from "../../tensor/index.ts";
 import {
   flagAttribute,
-  floatAttribute,
   type ImportedNode,
   type Importer,
   intAttribute,
   intsAttribute,
-  knownNumber,
   operand,
   refuse,
   required,
-  stringAttribute,
   wholeNumbers,
 } from "../imported-node.ts";
 
@@ -164,26 +161,6 @@ function sliced(node: ImportedNode, x: Value, { axis, start, end, step }: Range)
       ),
     ),
     axis,
-  );
-}
-
-/** Zeros around the tensor. */
-export const pad: Importer = (node) => {
-  const x = operand(node, 0);
-  const mode = stringAttribute(node, "mode") ?? "constant";
-  const isOld = node.opset < 11;
-  const fillsWith = (isOld ? floatAttribute(node, "value") : knownNumber(node, 2)) ?? 0;
-  if (mode !== "constant" || fillsWith !== 0) refuse("expected padding with zeros, got another kind of padding");
-  const pads = required(isOld ? intsAttribute(node, "pads") : wholeNumbers(node, 1), "pads");
-  const axes = wholeNumbers(node, 3)?.map((axis) => normalizeAxis(axis, x.rank, ""));
-  return x.pad(axes ? padsOfAll(pads, axes, x.rank) : pads);
-};
-
-function padsOfAll(pads: readonly number[], axes: readonly number[], rank: number): number[] {
-  if (pads.length !== 2 * axes.length) refuse(`expected ${2 * axes.length} pads, got ${pads.length}`);
-  const sides = [pads.slice(0, axes.length), pads.slice(axes.length)];
-  return sides.flatMap((side) =>
-    Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? (side[axes.indexOf(axis)] as number) : 0)),
   );
 }
 

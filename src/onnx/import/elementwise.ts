@@ -1,6 +1,8 @@
-import { apply, type Operator, type Value } from "../../graph/index.ts";
+import { apply, type Operator, type Value, where } from "../../graph/index.ts";
+import { isFloat } from "../../tensor/index.ts";
 import { dtypeOfDataType } from "../data-type.ts";
 import {
+  flagAttribute,
   floatAttribute,
   type Importer,
   intAttribute,
@@ -8,7 +10,6 @@ import {
   operand,
   refuse,
   required,
-  stringAttribute,
 } from "../imported-node.ts";
 
 /** The operator of the same name, without attributes. */
@@ -53,22 +54,6 @@ export const clip: Importer = (node) => {
   return high === undefined ? raised : raised.minimum(high);
 };
 
-/** Slope `alpha` below zero. */
-export const leakyRelu: Importer = (node) => operand(node, 0).leakyRelu(floatAttribute(node, "alpha") ?? 0.01);
-
-/** A line clipped to [0, 1]. */
-export const hardSigmoid: Importer = (node) => {
-  const [alpha, beta] = [floatAttribute(node, "alpha") ?? 0.2, floatAttribute(node, "beta") ?? 0.5];
-  return apply("HardSigmoid", [operand(node, 0)], { alpha, beta });
-};
-
-/** Exact or by tanh. */
-export const gelu: Importer = (node) => {
-  const approximate = stringAttribute(node, "approximate") ?? "none";
-  if (approximate !== "none" && approximate !== "tanh") refuse("expected approximate none or tanh, got another one");
-  return operand(node, 0).gelu(approximate);
-};
-
 /** Another element type. */
 export const cast: Importer = (node) => {
   const to = required(intAttribute(node, "to"), "attribute to");
@@ -86,4 +71,31 @@ export const dropout: Importer = (node) => {
   const isTraining = knownOperand(node, 2)?.data[0];
   if (isTraining) refuse("expected dropout at inference, got training mode", "export the model in evaluation mode");
   return operand(node, 0);
+};
+
+/** The largest whole number that is not above. */
+export const floor: Importer = (node) => floorOf(operand(node, 0));
+
+/** The smallest whole number that is not below. */
+export const ceil: Importer = (node) => floorOf(operand(node, 0).neg()).neg();
+
+function floorOf(x: Value): Value {
+  const cut = truncated(x);
+  return cut.sub(x.less(cut).cast(x.dtype));
+}
+
+/** Numbers from here on are whole, and infinities and NaN are no integers. */
+const wholeFrom = 2 ** 52;
+
+function truncated(x: Value): Value {
+  return where(x.abs().less(wholeFrom), x.cast("int64").cast(x.dtype), x);
+}
+
+/** The remainder, with the sign of the divisor; of the dividend where `fmod` is set. */
+export const remainder: Importer = (node) => {
+  const [a, b] = [operand(node, 0), operand(node, 1)];
+  // Division of whole numbers truncates by itself.
+  const quotient = isFloat(a.dtype) ? truncated(a.div(b)) : a.div(b);
+  const rest = a.sub(quotient.mul(b));
+  return flagAttribute(node, "fmod") ? rest : where(rest.mul(b).less(0), rest.add(b), rest);
 };

@@ -1,5 +1,13 @@
-import { constant, type Operator, type Value } from "../../graph/index.ts";
-import { elementCount, fromNumbers, isFloat, type Shape, stridesOf, toNumbers } from "../../tensor/index.ts";
+import { constant, type Operator, topologicalOrder, type Value, withOperands } from "../../graph/index.ts";
+import {
+  elementCount,
+  fromNumbers,
+  isFloat,
+  type Shape,
+  stridesOf,
+  type Tensor,
+  toNumbers,
+} from "../../tensor/index.ts";
 import { refuse } from "../imported-node.ts";
 
 /** Larger tensors are left to the engine. */
@@ -16,11 +24,44 @@ type Evaluate<O extends Operator> = (coordinate: Coordinate, operands: readonly 
  * The value as a constant where it holds whole numbers or truth values computed from constants: the sizes and indices
  * that exporters compute inside the graph. Real numbers are left alone, so that no rounding changes.
  *
+ * @param leaves values that are folded already
  * @param spend accounts for the elements of a constant before it is made
  */
-export function foldConstants(value: Value, spend: (elements: number) => void): Value {
+export function foldConstants(value: Value, leaves: ReadonlySet<Value>, spend: (elements: number) => void): Value {
+  if (leaves.has(value) || isFloat(value.dtype)) return value;
+  const made = new Map([...leaves].map((leaf) => [leaf, leaf]));
+  for (const each of topologicalOrder([value], leaves)) {
+    if (made.has(each)) continue;
+    const operands = each.operands.map((operand) => made.get(operand) as Value);
+    const current = withOperands(each, operands);
+    made.set(each, isFloat(each.dtype) ? current : foldOne(current, spend));
+  }
+  return made.get(value) as Value;
+}
+
+/** Longer chains are not how exporters put a few numbers together. */
+const longestChain = 8;
+
+/** The tensor that a value holds: a stored one (what `stored` gives), or a few of its elements rearranged. */
+export function knownTensor(
+  value: Value,
+  stored: (value: Value) => Tensor | undefined,
+  spend: (elements: number) => void,
+  chain = longestChain,
+): Tensor | undefined {
+  const { op, attributes } = value as Value<"Constant">;
+  const found = op === "Constant" ? attributes.value : stored(value);
+  const isRearranged = value.op === "Concat" || value.op === "Reshape" || value.op === "Slice" || value.op === "Gather";
+  if (found || !isRearranged || chain === 0) return found;
+  const tensors = value.operands.map((operand) => knownTensor(operand, stored, spend, chain - 1));
+  if (!tensors.every((tensor) => tensor !== undefined)) return undefined;
+  const folded = foldOne(value.on(tensors.map(constant)), spend);
+  return folded.op === "Constant" ? (folded as Value<"Constant">).attributes.value : undefined;
+}
+
+function foldOne(value: Value, spend: (elements: number) => void): Value {
   const evaluate = (rules as Partial<Record<Operator, Evaluate<Operator>>>)[value.op];
-  if (!evaluate || isFloat(value.dtype)) return value;
+  if (!evaluate) return value;
   const operands = value.operands.filter((x): x is ConstantValue => x.op === "Constant" && isSmall(x));
   if (operands.length < value.operands.length || !isSmall(value)) return value;
   spend(elementCount(value.shape));

@@ -16,6 +16,24 @@ export const gatherElements: Importer = (node) => {
   return x.gatherElements(countedFromStart(node, operand(node, 1), x.shape[axis] as number), axis);
 };
 
+/** Slices by tuples of indices into the first axes. */
+export const gatherNd: Importer = (node) => {
+  const [x, indices] = [operand(node, 0), operand(node, 1)];
+  const count = indices.shape.at(-1) ?? 0;
+  if (intAttribute(node, "batch_dims")) refuse("expected indices into the first axes, got batch_dims");
+  if (count < 1 || count > x.rank) refuse(`expected 1 to ${x.rank} indices, got ${formatShape(indices.shape)}`);
+  const sizes = x.shape.slice(0, count);
+  const places = sizes.map((size, axis) => {
+    const column = indices.slice(-1, axis, axis + 1).reshape(indices.shape.slice(0, -1));
+    return countedFromStart(node, column, size).mul(elementCount(sizes.slice(axis + 1)));
+  });
+  const flat = x.reshape([elementCount(sizes), ...x.shape.slice(count)]);
+  return flat.gather(
+    places.reduce((sum, next) => sum.add(next)),
+    0,
+  );
+};
+
 /** Adds slices at the indices of the first axis. */
 export const scatterNd: Importer = (node) => {
   checkAdds(node);

@@ -1,6 +1,14 @@
-import { apply, type Value } from "../../graph/index.ts";
-import { normalizeAxis } from "../../tensor/index.ts";
-import { flagAttribute, floatAttribute, type Importer, intAttribute, operand, refuse } from "../imported-node.ts";
+import { apply, constant } from "../../graph/index.ts";
+import { fromNumbers, normalizeAxis } from "../../tensor/index.ts";
+import {
+  flagAttribute,
+  floatAttribute,
+  type Importer,
+  knownNumber,
+  operand,
+  refuse,
+  required,
+} from "../imported-node.ts";
 
 /** Matrix product; an operand of one axis stands for a row on the left and for a column on the right. */
 export const matmul: Importer = (node) => {
@@ -38,32 +46,20 @@ export const gemm: Importer = (node) => {
   });
 };
 
-const defaultEpsilon = 1e-5;
-
-/** Batch norm with stored statistics. */
-export const batchNormalization: Importer = (node) => {
-  if (flagAttribute(node, "training_mode")) {
-    refuse("expected batch norm with stored statistics, got training mode", "export the model in evaluation mode");
-  }
-  if (node.attributes.has("spatial") && !flagAttribute(node, "spatial")) {
-    refuse("expected batch norm per channel, got spatial 0");
-  }
-  const operands = [0, 1, 2, 3, 4].map((i) => operand(node, i));
-  return apply("BatchNormalization", operands, { epsilon: floatAttribute(node, "epsilon") ?? defaultEpsilon });
+/** Sums of the elements up to each one along an axis. */
+export const cumulativeSum: Importer = (node) => {
+  const x = operand(node, 0);
+  const axis = normalizeAxis(required(knownNumber(node, 1), "an axis"), x.rank, node.opType);
+  const [size, last] = [x.shape[axis] as number, x.rank - 1];
+  const [isExclusive, isReverse] = [flagAttribute(node, "exclusive"), flagAttribute(node, "reverse")];
+  node.spend(size * size);
+  const counts = Float64Array.from({ length: size * size }, (_, i) => {
+    const [from, to] = [Math.floor(i / size), i % size];
+    const ahead = isReverse ? from - to : to - from;
+    return ahead > 0 || (ahead === 0 && !isExclusive) ? 1 : 0;
+  });
+  const swapped = x.shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
+  const sums = constant(fromNumbers(x.dtype, counts, [size, size]));
+  if (x.rank === 1) return x.reshape([1, size]).matmul(sums).reshape([size]);
+  return x.transpose(swapped).matmul(sums).transpose(swapped);
 };
-
-/** Layer and root-mean-square normalisation, over the axes from `axis` on. */
-export function normalization(op: "LayerNormalization" | "RMSNormalization"): Importer {
-  return (node) => {
-    const x = operand(node, 0);
-    const axis = normalizeAxis(intAttribute(node, "axis") ?? -1, x.rank, op);
-    const epsilon = floatAttribute(node, "epsilon") ?? defaultEpsilon;
-    const present = node.operands.slice(1).filter((value) => value !== undefined);
-    const parameters = present.map((value) => expanded(value, x.shape.slice(axis)));
-    return apply(op, [x, ...parameters], { axis, epsilon });
-  };
-}
-
-function expanded(value: Value, shape: readonly number[]): Value {
-  return value.shape.join() === shape.join() ? value : value.expand(shape);
-}
