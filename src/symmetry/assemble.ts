@@ -16,24 +16,33 @@ export interface Findings {
   readonly matrices: ReadonlyMap<number, Mixing>;
 }
 
+/** A group, and how it acts on the values of the graph that it was found in. */
+export interface AssembledGroup {
+  readonly group: SymmetryGroup;
+  /** How any value of the graph is indexed: under an element of the group it moves as a parameter of that layout does. */
+  readonly layoutOf: (value: Value) => Layout;
+}
+
 /** Puts the findings together as a group that acts on parameters, without reference to the graph. */
-export function assembleGroup(findings: Findings): SymmetryGroup {
+export function assembleGroup(findings: Findings): AssembledGroup {
   const places = placesOf(findings);
   const units = unitsOf(findings);
   const copies = nestedCopies(independentCopies(findings.leaves, units.kindsOf));
   const generators = generatorsOf(findings, { places, units, copies });
   const factors = factorsOf(findings, { places, units, copies, generators });
   const numbers = new Map([...factors.keys()].map((kind, i) => [kind, i]));
-  return {
+  const layoutOf = (value: Value) => layoutIn(findings, value, { copies, generators, numbers });
+  const group = {
     factors: [...factors].map(([kind, factor]) => ({
       ...factor,
       within: outersOf(findings, kind, { copies, numbers }),
     })),
     generators: generators.map(({ kind, unit, name }) => ({ kind, name, factor: numbers.get(unit) as number })),
-    layouts: layoutsOf(findings, { places, units, copies, generators, numbers }),
+    layouts: layoutsOf(findings, layoutOf),
     pinned: pinnedAxes(findings, places),
     unknownOperators: unknownOperators(findings.leaves),
   };
+  return { group, layoutOf };
 }
 
 /** Copies along an atom are kept where the atom's own copies are among them; which they are for nested blocks. */
@@ -62,14 +71,20 @@ function outersOf(
 type Places = ReadonlyMap<Leaf, Site>;
 
 function placesOf({ leaves, parameters }: Findings): Places {
+  return new Map(
+    [...parameters].flatMap(([tensor, value]) =>
+      [...placesIn(leaves, value)].map(([leaf, place]) => [leaf, { tensor, ...place }] as const),
+    ),
+  );
+}
+
+/** Where each leaf of one value lies. */
+function placesIn(leaves: Leaves, value: Value): Map<Leaf, Place> {
   const { sizes } = leaves.trace.atoms;
-  const places = new Map<Leaf, Site>();
-  for (const [tensor, value] of parameters) {
-    for (let axis = 0; axis < value.rank; axis++) {
-      const list = axisLeaves(leaves, axisOf(leaves.trace, value, axis));
-      for (const [leaf, at] of list.entries()) {
-        places.set(at, { tensor, axis, leaf, size: sizes[leaves.atoms[at] as number] as number });
-      }
+  const places = new Map<Leaf, Place>();
+  for (let axis = 0; axis < value.rank; axis++) {
+    for (const [leaf, at] of axisLeaves(leaves, axisOf(leaves.trace, value, axis)).entries()) {
+      places.set(at, { axis, leaf, size: sizes[leaves.atoms[at] as number] as number });
     }
   }
   return places;
@@ -206,20 +221,25 @@ function uniqueName(name: string, used: Map<string, number>): string {
   return count === 1 ? name : `${name}#${count}`;
 }
 
-interface LayoutContext extends Context {
+interface LayoutContext extends Pick<Context, "copies" | "generators"> {
   /** The factor of each kind of units. */
   readonly numbers: ReadonlyMap<number, number>;
 }
 
-function layoutsOf(findings: Findings, context: LayoutContext): Record<string, Layout> {
-  const { leaves, parameters } = findings;
+function layoutsOf({ leaves, parameters }: Findings, layoutOf: (value: Value) => Layout): Record<string, Layout> {
   const offsets = varianceOffsets(leaves);
-  const layouts = [...parameters].map(([name, value]) => {
-    const run = (leaf: Leaf) => runOf(findings, context, { value, leaf });
-    const axes = value.shape.map((_, axis) => blocksOf(leaves.forms[axisOf(leaves.trace, value, axis)] as Form, run));
-    return [name, { shape: value.shape, axes, offset: offsets.get(name) ?? 0 }] as const;
-  });
+  const layouts = [...parameters].map(
+    ([name, value]) => [name, { ...layoutOf(value), offset: offsets.get(name) ?? 0 }] as const,
+  );
   return Object.fromEntries(layouts);
+}
+
+function layoutIn(findings: Findings, value: Value, context: LayoutContext): Layout {
+  const { leaves } = findings;
+  const places = placesIn(leaves, value);
+  const run = (leaf: Leaf) => runOf(findings, context, { value, leaf, places });
+  const axes = value.shape.map((_, axis) => blocksOf(leaves.forms[axisOf(leaves.trace, value, axis)] as Form, run));
+  return { shape: value.shape, axes, offset: 0 };
 }
 
 /** The blocks of an axis, as one direct sum where there is more than one segment. */
@@ -239,21 +259,21 @@ function blockSize(blocks: readonly Block[]): number {
 
 function runOf(
   { leaves, scales, signs }: Findings,
-  { places, copies, generators, numbers }: LayoutContext,
-  { value, leaf }: { readonly value: Value; readonly leaf: Leaf },
+  { copies, generators, numbers }: LayoutContext,
+  { value, leaf, places }: { readonly value: Value; readonly leaf: Leaf; readonly places: ReadonlyMap<Leaf, Place> },
 ): Run {
   const atom = leaves.atoms[leaf] as number;
   const beside = alongside(leaves, value, leaf);
   const within = (kind: number) =>
     [...(copies.get(kind) ?? [])].map((outer) => {
       const at = beside.find((other) => leaves.atoms[other] === outer) as Leaf;
-      return placeOf(places, at);
+      return places.get(at) as Place;
     });
   const powers = generators.flatMap(({ kind, id, unit }, generator): Power[] => {
     const exponent = (kind === "scale" ? scales : signs).of(leaf).get(id);
     return exponent === undefined ? [] : [{ generator, exponent, within: within(unit) }];
   });
-  const place = placeOf(places, leaf);
+  const place = places.get(leaf) as Place;
   return {
     size: place.size,
     place,
@@ -261,11 +281,6 @@ function runOf(
     within: within(atom),
     powers,
   };
-}
-
-function placeOf(places: Places, leaf: Leaf): Place {
-  const { axis, leaf: index, size } = places.get(leaf) as Site;
-  return { axis, leaf: index, size };
 }
 
 /** The epsilon beside each running variance: what scales exactly is their sum. */

@@ -19,80 +19,116 @@ export interface Contraction {
  * of those indices, feature by feature: an equivariant function of the tensor. Without a leaf, one sum over everything.
  */
 export function contract({ layout, tensor, featuresOf }: Contraction, target: Run | null): Float64Array {
-  const rank = layout.shape.length;
-  const axes = layout.axes.map((_, axis) => axisPart(layout, { axis, target, featuresOf }));
+  const { shape } = layout;
+  const axes = shape.map((_, axis) => axisPart(layout, { axis, target, featuresOf }));
   const rows = target ? target.size * target.within.reduce((copies, { size }) => copies * size, 1) : 1;
   const sums = new Float64Array(rows * FEATURES);
-  if (elementCount(layout.shape) === 0) return sums;
-  const strides = stridesOf(layout.shape);
-  const indices = layout.shape.map(() => 0);
+  if (elementCount(shape) === 0) return sums;
+  const tail = tailOf(axes, shape);
+  const strides = stridesOf(shape);
+  const indices = shape.map(() => 0);
+  const weights = new Float64Array((shape.length + 1) * FEATURES).fill(1);
   const data = tensor.data as Float64Array;
-  const visit = (axis: number, offset: number, { row, weights }: { row: number; weights: Weights }) => {
-    if (axis === rank) {
-      addScaled(sums, row, { value: data[offset] as number, weights });
+  const visit = (axis: number, offset: number, row: number) => {
+    const at = axis * FEATURES;
+    if (axis === tail.axis) {
+      addDot(sums, row * FEATURES, { data, offset, features: tail.features, weights, at });
       return;
     }
-    const part = axes[axis] as AxisPart;
-    const features = part.featuresAt(indices);
-    if (axis === rank - 1 && part.isWhole) {
-      addDot(sums, row, { data, offset, features, weights });
+    const { featuresAt, rows: own } = axes[axis] as AxisPart;
+    const features = featuresAt(indices);
+    if (axis === shape.length - 1) {
+      addEach(sums, row, { data, offset, features, weights, at, rows: own });
       return;
     }
-    for (let index = 0; index < part.rows.length; index++) {
-      const own = part.rows[index] as number;
-      if (own < 0) continue;
+    const stride = strides[axis] as number;
+    for (let index = 0; index < own.length; index++) {
+      const part = own[index] as number;
+      if (part < 0) continue;
       indices[axis] = index;
-      const scaled = times(weights, features, index);
-      visit(axis + 1, offset + index * (strides[axis] as number), { row: row + own, weights: scaled });
+      for (let i = 0; i < FEATURES; i++) {
+        weights[at + FEATURES + i] = (weights[at + i] as number) * (features[index * FEATURES + i] as number);
+      }
+      visit(axis + 1, offset + index * stride, row + part);
     }
   };
-  visit(0, 0, { row: 0, weights: [1, 1, 1, 1] });
+  visit(0, 0, 0);
   return sums;
 }
 
-type Weights = readonly [number, number, number, number];
+// A longer table of features would no longer stay in the processor's cache.
+const LONGEST_TAIL = 2 ** 15;
 
-function times([a, b, c, d]: Weights, features: Float64Array, index: number): Weights {
-  const at = index * FEATURES;
-  return [
-    a * (features[at] as number),
-    b * (features[at + 1] as number),
-    c * (features[at + 2] as number),
-    d * (features[at + 3] as number),
-  ];
+/** The last axes that all contribute to the same row, as one axis with the product of their features. */
+function tailOf(axes: readonly AxisPart[], shape: readonly number[]): { axis: number; features: Float64Array } {
+  let [axis, features] = [axes.length, new Float64Array(FEATURES).fill(1)];
+  while (axis > 0) {
+    const part = axes[axis - 1] as AxisPart;
+    const isMergeable = part.isWhole && part.isFixed;
+    if (!isMergeable || (shape[axis - 1] as number) * features.length > LONGEST_TAIL * FEATURES) break;
+    features = outerProduct(part.featuresAt([]), features);
+    axis--;
+  }
+  // Without a tail the innermost axis is summed entry by entry.
+  return axis === axes.length && axes.length > 0 ? { axis: -1, features } : { axis, features };
 }
 
-function addScaled(
-  sums: Float64Array,
-  row: number,
-  { value, weights: [a, b, c, d] }: { readonly value: number; readonly weights: Weights },
-): void {
-  const at = row * FEATURES;
-  sums[at] = (sums[at] as number) + a * value;
-  sums[at + 1] = (sums[at + 1] as number) + b * value;
-  sums[at + 2] = (sums[at + 2] as number) + c * value;
-  sums[at + 3] = (sums[at + 3] as number) + d * value;
+function outerProduct(outer: Float64Array, inner: Float64Array): Float64Array<ArrayBuffer> {
+  const product = new Float64Array((outer.length * inner.length) / FEATURES);
+  for (let i = 0; i < outer.length; i += FEATURES) {
+    for (let j = 0; j < inner.length; j++) {
+      product[(i * inner.length) / FEATURES + j] = (outer[i + (j % FEATURES)] as number) * (inner[j] as number);
+    }
+  }
+  return product;
 }
 
-interface Dot {
+interface Stretch {
   readonly data: Float64Array;
   readonly offset: number;
   readonly features: Float64Array;
-  readonly weights: Weights;
+  /** What the indices of the outer axes contribute, from `at` on. */
+  readonly weights: Float64Array;
+  readonly at: number;
 }
 
-/** Adds the entries of the innermost axis, each times its features. */
-function addDot(sums: Float64Array, row: number, { data, offset, features, weights }: Dot): void {
+/** Adds to one row the entries of a stretch of memory, each times its features. */
+function addDot(sums: Float64Array, to: number, { data, offset, features, weights, at }: Stretch): void {
   const length = features.length / FEATURES;
   let [a, b, c, d] = [0, 0, 0, 0];
-  for (let i = 0, at = 0; i < length; i++, at += FEATURES) {
+  for (let i = 0, from = 0; i < length; i++, from += FEATURES) {
     const value = data[offset + i] as number;
-    a += value * (features[at] as number);
-    b += value * (features[at + 1] as number);
-    c += value * (features[at + 2] as number);
-    d += value * (features[at + 3] as number);
+    a += value * (features[from] as number);
+    b += value * (features[from + 1] as number);
+    c += value * (features[from + 2] as number);
+    d += value * (features[from + 3] as number);
   }
-  addScaled(sums, row, { value: 1, weights: [weights[0] * a, weights[1] * b, weights[2] * c, weights[3] * d] });
+  sums[to] = (sums[to] as number) + a * (weights[at] as number);
+  sums[to + 1] = (sums[to + 1] as number) + b * (weights[at + 1] as number);
+  sums[to + 2] = (sums[to + 2] as number) + c * (weights[at + 2] as number);
+  sums[to + 3] = (sums[to + 3] as number) + d * (weights[at + 3] as number);
+}
+
+/** Adds the entries of a stretch of memory to rows of their own. */
+function addEach(
+  sums: Float64Array,
+  row: number,
+  { data, offset, features, weights, at, rows }: Stretch & { readonly rows: Int32Array },
+): void {
+  const a = weights[at] as number;
+  const b = weights[at + 1] as number;
+  const c = weights[at + 2] as number;
+  const d = weights[at + 3] as number;
+  for (let i = 0, from = 0; i < rows.length; i++, from += FEATURES) {
+    const own = rows[i] as number;
+    if (own < 0) continue;
+    const value = data[offset + i] as number;
+    const to = (row + own) * FEATURES;
+    sums[to] = (sums[to] as number) + a * value * (features[from] as number);
+    sums[to + 1] = (sums[to + 1] as number) + b * value * (features[from + 1] as number);
+    sums[to + 2] = (sums[to + 2] as number) + c * value * (features[from + 2] as number);
+    sums[to + 3] = (sums[to + 3] as number) + d * value * (features[from + 3] as number);
+  }
 }
 
 /** What an axis contributes: features by index, and the part of the row of the result, -1 where it has none. */
@@ -101,6 +137,8 @@ interface AxisPart {
   readonly rows: Int32Array;
   /** Whether every index contributes to row 0. */
   readonly isWhole: boolean;
+  /** Whether the features are the same wherever the other axes are. */
+  readonly isFixed: boolean;
 }
 
 interface Target {
@@ -117,7 +155,10 @@ function axisPart(layout: Layout, { axis, target, featuresOf }: Target): AxisPar
   const elsewhere = runs.flatMap(({ within }) => within).filter((place) => place.axis !== axis);
   const others = [...new Set(elsewhere.map((place) => place.axis))];
   const known = new Map<string, Float64Array>();
+  const isFixed = elsewhere.length === 0;
+  const fixed = isFixed ? axisFeatures(blocks, size, { runs, context: new Map(), featuresOf }) : null;
   const featuresAt = (indices: readonly number[]) => {
+    if (fixed) return fixed;
     const context: Context = new Map();
     for (const other of others) locate(layout.axes[other] as readonly Block[], indices[other] as number, context);
     const key = elsewhere.map((place) => context.get(keyOf(place))).join();
@@ -126,7 +167,7 @@ function axisPart(layout: Layout, { axis, target, featuresOf }: Target): AxisPar
     return features;
   };
   const rows = Int32Array.from({ length: size }, (_, index) => (target ? rowAt(blocks, index, { target, axis }) : 0));
-  return { featuresAt, rows, isWhole: rows.every((row) => row === 0) };
+  return { featuresAt, rows, isWhole: rows.every((row) => row === 0), isFixed };
 }
 
 /** The product of the features of all leaves, at every index of an axis. */

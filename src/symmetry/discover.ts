@@ -4,7 +4,7 @@ import { assembleGroup } from "./assemble.ts";
 import { readAxes } from "./axis-rules.ts";
 import { canonicalGraph } from "./canonical-graph.ts";
 import { solveExponents } from "./exponents.ts";
-import type { SymmetryGroup } from "./group.ts";
+import type { Layout, SymmetryGroup } from "./group.ts";
 import { type Leaves, leavesOf } from "./leaves.ts";
 import { matrixGroups } from "./matrix-groups.ts";
 import { newTrace, pinAxis, result, startStep, type Trace } from "./trace.ts";
@@ -15,6 +15,8 @@ export interface Discovery {
   readonly leaves: Leaves;
   readonly parameters: ReadonlyMap<string, Value<"Input">>;
   readonly outputs: readonly Value[];
+  /** How any value of the graph is indexed: under an element of the group it moves as a parameter of that layout does. */
+  readonly layoutOf: (value: Value) => Layout;
 }
 
 /** The symmetry group of a network's parameters: what leaves its output unchanged, for every input. */
@@ -55,8 +57,8 @@ export function discoverGraph(outputs: readonly Value[], parameters: readonly st
   const [scales, signs] = (["scale", "sign"] as const).map((kind) => solveExponents(leaves, kind, values, canonical));
   if (!scales || !signs) throw new Error("internal: two kinds of exponents");
   const matrices = matrixGroups(leaves, { scales, outputs: canonical });
-  const group = assembleGroup({ leaves, parameters: owned, scales, signs, matrices });
-  return { group, leaves, parameters: owned, outputs: canonical };
+  const { group, layoutOf } = assembleGroup({ leaves, parameters: owned, scales, signs, matrices });
+  return { group, leaves, parameters: owned, outputs: canonical, layoutOf };
 }
 
 function isInput(value: Value): value is Value<"Input"> {

@@ -1,0 +1,67 @@
+import { topologicalOrder, type Value } from "../graph/index.ts";
+import type { Network } from "../nets/index.ts";
+import {
+  convert,
+  elementCount,
+  fold,
+  normal,
+  permutation,
+  type RngKey,
+  reshape,
+  stack,
+  type Tensor,
+  tensor,
+} from "../tensor/index.ts";
+
+/** Sequences of tokens beyond the first are this long: only the first has to reach every position. */
+const shortSequence = 64;
+
+/**
+ * Random inputs, in stacks of one shape each. Real ones are standard normal, of three or more the last two times 0.1 and
+ * 10. Tokens run through the vocabulary, every time in another random order, so that enough of them meet every row of an
+ * embedding; the first sequence is as long as the network takes, the others are short.
+ */
+export function probeInputs(network: Network, key: RngKey, count: number): Tensor[] {
+  return network.inputKind === "real" ? [realProbes(network, key, count)] : tokenProbes(network, key, count);
+}
+
+function realProbes({ inputShape }: Network, key: RngKey, count: number): Tensor {
+  const probes = Array.from({ length: count }, (_, i) => {
+    const deviation = count < 3 ? 1 : i === count - 2 ? 0.1 : i === count - 1 ? 10 : 1;
+    return normal(fold(key, "probe", i), inputShape, { dtype: "float64", deviation });
+  });
+  return stack(probes);
+}
+
+function tokenProbes(network: Network, key: RngKey, count: number): Tensor[] {
+  const [length = 1] = network.inputShape;
+  const short = Math.min(length, shortSequence);
+  const tokens = tokenStream(key, vocabularyOf(network), length + (count - 1) * short);
+  const whole = tensor("int64", [1, length], tokens.slice(0, length));
+  return count === 1 ? [whole] : [whole, tensor("int64", [count - 1, short], tokens.slice(length))];
+}
+
+function tokenStream(key: RngKey, vocabulary: number, count: number): BigInt64Array<ArrayBuffer> {
+  const stream = new BigInt64Array(count);
+  let order = new Int32Array(0);
+  for (let i = 0; i < count; i++) {
+    const at = i % vocabulary;
+    if (at === 0) order = permutation(fold(key, "tokens", i / vocabulary), vocabulary);
+    stream[i] = BigInt(order[at] as number);
+  }
+  return stream;
+}
+
+/** Rows of the smallest table in which tokens are looked up. */
+function vocabularyOf(network: Network): number {
+  const { x, output } = networkGraph(network, { batch: 2, dtype: "float64" });
+  const looked = new Set<Value>([x]);
+  const sizes: number[] = [];
+  for (const value of topologicalOrder([output])) {
+    const [table, indices] = value.operands as readonly [Value?, Value?];
+    if (value.op === "Gather" && table && indices && looked.has(indices) && !looked.has(table)) {
+      sizes.push(table.shape[(value as Value<"Gather">).attributes.axis] as number);
+    } else if (value.operands.some((operand) => looked.has(operand))) looked.add(value);
+  }
+  return Math.min(...sizes, network.outputs);
+}
