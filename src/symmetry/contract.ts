@@ -12,13 +12,18 @@ export interface Contraction {
   readonly layout: Layout;
   readonly tensor: Tensor;
   readonly featuresOf: FeaturesOf;
+  /** Sums the squares of the entries instead. */
+  readonly squares?: boolean;
 }
 
 /**
  * For every unit along a leaf (in every copy) the sum over all other indices of the tensor's entries times the features
  * of those indices, feature by feature: an equivariant function of the tensor. Without a leaf, one sum over everything.
  */
-export function contract({ layout, tensor, featuresOf }: Contraction, target: Run | null): Float64Array {
+export function contract(
+  { layout, tensor, featuresOf, squares = false }: Contraction,
+  target: Run | null,
+): Float64Array {
   const { shape } = layout;
   const axes = shape.map((_, axis) => axisPart(layout, { axis, target, featuresOf }));
   const rows = target ? target.size * target.within.reduce((copies, { size }) => copies * size, 1) : 1;
@@ -32,13 +37,13 @@ export function contract({ layout, tensor, featuresOf }: Contraction, target: Ru
   const visit = (axis: number, offset: number, row: number) => {
     const at = axis * FEATURES;
     if (axis === tail.axis) {
-      addDot(sums, row * FEATURES, { data, offset, features: tail.features, weights, at });
+      addDot(sums, row * FEATURES, { data, squares, offset, features: tail.features, weights, at });
       return;
     }
     const { featuresAt, rows: own } = axes[axis] as AxisPart;
     const features = featuresAt(indices);
     if (axis === shape.length - 1) {
-      addEach(sums, row, { data, offset, features, weights, at, rows: own });
+      addEach(sums, row, { data, squares, offset, features, weights, at, rows: own });
       return;
     }
     const stride = strides[axis] as number;
@@ -85,6 +90,7 @@ function outerProduct(outer: Float64Array, inner: Float64Array): Float64Array<Ar
 
 interface Stretch {
   readonly data: Float64Array;
+  readonly squares: boolean;
   readonly offset: number;
   readonly features: Float64Array;
   /** What the indices of the outer axes contribute, from `at` on. */
@@ -93,11 +99,12 @@ interface Stretch {
 }
 
 /** Adds to one row the entries of a stretch of memory, each times its features. */
-function addDot(sums: Float64Array, to: number, { data, offset, features, weights, at }: Stretch): void {
+function addDot(sums: Float64Array, to: number, { data, squares, offset, features, weights, at }: Stretch): void {
   const length = features.length / FEATURES;
   let [a, b, c, d] = [0, 0, 0, 0];
   for (let i = 0, from = 0; i < length; i++, from += FEATURES) {
-    const value = data[offset + i] as number;
+    const entry = data[offset + i] as number;
+    const value = squares ? entry * entry : entry;
     a += value * (features[from] as number);
     b += value * (features[from + 1] as number);
     c += value * (features[from + 2] as number);
@@ -113,7 +120,7 @@ function addDot(sums: Float64Array, to: number, { data, offset, features, weight
 function addEach(
   sums: Float64Array,
   row: number,
-  { data, offset, features, weights, at, rows }: Stretch & { readonly rows: Int32Array },
+  { data, squares, offset, features, weights, at, rows }: Stretch & { readonly rows: Int32Array },
 ): void {
   const a = weights[at] as number;
   const b = weights[at + 1] as number;
@@ -122,7 +129,8 @@ function addEach(
   for (let i = 0, from = 0; i < rows.length; i++, from += FEATURES) {
     const own = rows[i] as number;
     if (own < 0) continue;
-    const value = data[offset + i] as number;
+    const entry = data[offset + i] as number;
+    const value = squares ? entry * entry : entry;
     const to = (row + own) * FEATURES;
     sums[to] = (sums[to] as number) + a * value * (features[from] as number);
     sums[to + 1] = (sums[to + 1] as number) + b * value * (features[from + 1] as number);

@@ -1,4 +1,4 @@
-import { type Tensor, toNumbers } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/index.ts";
 import { actOnTensor } from "./act.ts";
 import { contract, FEATURES } from "./contract.ts";
 import { type GroupElement, identity } from "./element.ts";
@@ -146,19 +146,19 @@ function rounded(scale: number, tolerance: number): number {
 
 function deviations(progress: Progress, site: Measured): Float64Array {
   const { offset } = site.placed.layout;
-  return unitSums(progress, site, (variance) => variance).map((variance) => Math.sqrt(variance + offset));
+  return unitSums(progress, site, { squares: false }).map((variance) => Math.sqrt(variance + offset));
 }
 
 /** The norm of all entries of each unit. */
 function norms(progress: Progress, site: Measured): Float64Array {
-  return unitSums(progress, site, (x) => x * x).map(Math.sqrt);
+  return unitSums(progress, site, { squares: true }).map(Math.sqrt);
 }
 
-/** The sum over all entries of each unit of a function of the entry. */
-function unitSums(progress: Progress, { placed, run, power }: Measured, of: (x: number) => number): Float64Array {
-  const current = inGauge(progress, placed);
-  const tensor = { ...current, dtype: "float64", data: Float64Array.from(toNumbers(current), of) } as const;
-  const sums = contract({ layout: placed.layout, tensor, featuresOf: onesFor() }, { ...run, within: power.within });
+/** The sum over all entries of each unit, or over their squares. */
+function unitSums(progress: Progress, { placed, run, power }: Measured, { squares }: { readonly squares: boolean }) {
+  const { layout } = placed;
+  const target = { ...run, within: power.within };
+  const sums = contract({ layout, tensor: inGauge(progress, placed), featuresOf: onesFor(), squares }, target);
   return Float64Array.from({ length: sums.length / FEATURES }, (_, unit) => sums[unit * FEATURES] as number);
 }
 
