@@ -68,4 +68,4 @@ def _time(step, calls):
 
 
 def _versions():
-    return {name: sys.modules[name].__version__ for name in ("torch", "jax", "numpy") if name in sys.modules}
+    return {name: sys.modules[name].__version__ for name in ("torch", "jax", "numpy", "safetensors") if name in sys.modules}

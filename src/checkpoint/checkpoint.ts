@@ -31,6 +31,11 @@ export interface Checkpoint {
   read(name: string): Promise<Tensor>;
 }
 
+/** A checkpoint whose tensors each lie in the file in one piece. */
+export interface LocatedCheckpoint extends Checkpoint {
+  readonly entries: ReadonlyMap<string, LocatedEntry>;
+}
+
 /** Every tensor of a checkpoint, by name. */
 export async function readAll(checkpoint: Checkpoint): Promise<Record<string, Tensor>> {
   const named = [...checkpoint.entries.keys()].map(async (name) => [name, await checkpoint.read(name)] as const);

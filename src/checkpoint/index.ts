@@ -1,4 +1,13 @@
 export { type ByteSource, blobSource, bytesSource } from "./byte-source.ts";
 export { type Checkpoint, type CheckpointFormat, readAll, type TensorEntry } from "./checkpoint.ts";
+export { openFlax } from "./flax-reader.ts";
+export { openNpy } from "./npy-reader.ts";
+export { encodeNpy } from "./npy-writer.ts";
+export { openNpz } from "./npz-reader.ts";
+export { encodeNpz } from "./npz-writer.ts";
+export { type OpenOptions, openCheckpoint } from "./open.ts";
+export { openPytorch } from "./pytorch-reader.ts";
 export { openSafetensors } from "./safetensors-reader.ts";
 export { encodeSafetensors, type NamedTensors } from "./safetensors-writer.ts";
+export { type OpenSibling, openSharded } from "./sharded.ts";
+export { encodeCheckpoint, type WritableFormat, writableFormat } from "./write.ts";

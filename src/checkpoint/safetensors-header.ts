@@ -1,9 +1,20 @@
-import { check, InputError } from "../errors.ts";
+import { check } from "../errors.ts";
 import { elementCount, formatShape } from "../tensor/index.ts";
 import type { LocatedEntry } from "./checkpoint.ts";
 import { quote } from "./quote.ts";
 import { METADATA_KEY, safetensorsTypes } from "./safetensors-format.ts";
-import { type JsonCursor, jsonError, openJson, readEnd, readIntegers, readObject, readString } from "./strict-json.ts";
+import {
+  type JsonCursor,
+  jsonError,
+  MOST_KEYS,
+  openJson,
+  readEnd,
+  readIntegers,
+  readMembers,
+  readObject,
+  readString,
+  repeatedKey,
+} from "./strict-json.ts";
 
 /** NumPy and PyTorch stop at 64 axes; without a limit a hostile header costs memory and unreadable messages. */
 const MOST_AXES = 64;
@@ -22,7 +33,9 @@ export interface DataRegion {
 
 /** Reads and validates the JSON header of a safetensors file. */
 export function parseHeader(bytes: Uint8Array<ArrayBuffer>, region: DataRegion): SafetensorsHeader {
-  const json = openJson(decodeUtf8(bytes, region.name), ([key]) => place(region, key));
+  const describe = ([key]: readonly string[]) => place(region, key);
+  const json = openJson(bytes, { noun: "the header", code: "bad-header", describe });
+  checkCount(json);
   let metadata: Map<string, string> = new Map();
   const entries = readObject(json, (key) => {
     if (key !== METADATA_KEY) return readEntry(json, region);
@@ -36,12 +49,12 @@ export function parseHeader(bytes: Uint8Array<ArrayBuffer>, region: DataRegion):
   return { metadata: Object.fromEntries(metadata), entries: tensors };
 }
 
-function decodeUtf8(bytes: Uint8Array<ArrayBuffer>, where: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    const message = "expected a header in UTF-8, got other bytes";
-    throw new InputError({ code: "bad-header", where, message, remedy: "the file is damaged; copy it again", cause });
+/** Refuses too many tensors before any is read, which takes ten times as long. */
+function checkCount(json: JsonCursor): void {
+  const mark = '"data_offsets"';
+  let count = 0;
+  for (let at = json.text.indexOf(mark); at >= 0; at = json.text.indexOf(mark, at + mark.length)) {
+    if (++count > MOST_KEYS) throw jsonError(json, `expected at most ${MOST_KEYS} tensors, got more`);
   }
 }
 
@@ -50,33 +63,49 @@ function place({ name }: DataRegion, key: string | undefined): string {
   return key === METADATA_KEY ? `${name}, ${METADATA_KEY}` : `${name}, tensor ${quote(key)}`;
 }
 
+/** What stands in the header about a tensor. */
+interface Fields {
+  dtype?: string;
+  shape?: number[];
+  data_offsets?: number[];
+}
+
 function readEntry(json: JsonCursor, region: DataRegion): LocatedEntry {
-  const fields = readObject(json, (field) => {
-    if (field === "dtype") return readString(json);
-    if (field === "shape") return readIntegers(json, MOST_AXES);
-    if (field === "data_offsets") return readIntegers(json, 2);
-    throw jsonError(json, "bad-header", `expected dtype, shape and data_offsets, got a field ${quote(field)}`);
-  });
-  for (const field of ["dtype", "shape", "data_offsets"]) {
-    if (!fields.has(field)) throw jsonError(json, "bad-header", `the field ${field} is missing`);
-  }
-  const storedType = fields.get("dtype") as string;
-  const shape = fields.get("shape") as number[];
-  const [begin, end] = readRange(json, fields.get("data_offsets") as number[], region);
+  const { dtype: storedType, shape, data_offsets: offsets } = readFields(json);
+  if (storedType === undefined) throw missingField(json, "dtype");
+  if (shape === undefined) throw missingField(json, "shape");
+  if (offsets === undefined) throw missingField(json, "data_offsets");
+  const [begin, end] = readRange(json, offsets, region);
   const { bits, dtype } = typeNamed(json, storedType);
   checkLength(json, { storedType, shape, bits, length: end - begin });
   return { dtype, storedType, shape, offset: region.start + begin, length: end - begin };
 }
 
+function readFields(json: JsonCursor): Fields {
+  const fields: Fields = {};
+  readMembers(json, (field) => {
+    if (Object.hasOwn(fields, field)) throw repeatedKey(json, field);
+    if (field === "dtype") fields.dtype = readString(json);
+    else if (field === "shape") fields.shape = readIntegers(json, MOST_AXES);
+    else if (field === "data_offsets") fields.data_offsets = readIntegers(json, 2);
+    else throw jsonError(json, `expected dtype, shape and data_offsets, got a field ${quote(field)}`);
+  });
+  return fields;
+}
+
+function missingField(json: JsonCursor, field: string) {
+  return jsonError(json, `the field ${field} is missing`);
+}
+
 function readRange(json: JsonCursor, offsets: number[], { start, end }: DataRegion): [number, number] {
   const [first, last] = offsets;
   if (first === undefined || last === undefined) {
-    throw jsonError(json, "bad-offsets", `expected two data_offsets, got ${formatShape(offsets)}`);
+    throw jsonError(json, `expected two data_offsets, got ${formatShape(offsets)}`, "bad-offsets");
   }
-  if (first > last) throw jsonError(json, "bad-offsets", `data_offsets ${formatShape(offsets)} run backwards`);
+  if (first > last) throw jsonError(json, `data_offsets ${formatShape(offsets)} run backwards`, "bad-offsets");
   if (last > end - start) {
     const message = `data_offsets end at ${last}, but only ${end - start} bytes follow the header`;
-    throw jsonError(json, "truncated", message);
+    throw jsonError(json, message, "truncated");
   }
   return [first, last];
 }
@@ -85,7 +114,7 @@ function typeNamed(json: JsonCursor, storedType: string) {
   const type = safetensorsTypes.get(storedType);
   if (type) return type;
   const known = [...safetensorsTypes.keys()].join(", ");
-  throw jsonError(json, "unknown-dtype", `dtype ${quote(storedType)} is none of ${known}`);
+  throw jsonError(json, `dtype ${quote(storedType)} is none of ${known}`, "unknown-dtype");
 }
 
 interface StoredSize {
@@ -98,12 +127,12 @@ interface StoredSize {
 function checkLength(json: JsonCursor, { storedType, shape, bits, length }: StoredSize): void {
   const count = elementCount(shape);
   if (!Number.isSafeInteger(count)) {
-    throw jsonError(json, "bad-shape", `the product of its ${shape.length} sizes is beyond 2^53 - 1`);
+    throw jsonError(json, `the product of its ${shape.length} sizes is beyond 2^53 - 1`, "bad-shape");
   }
   if (count * bits === length * 8) return;
   const needed = (count * bits) / 8;
   const message = `${storedType} ${formatShape(shape)} needs ${needed} bytes, its data_offsets hold ${length}`;
-  throw jsonError(json, "bad-shape", message);
+  throw jsonError(json, message, "bad-shape");
 }
 
 /** The tensors must follow each other without a gap or an overlap, from the header to the end of the file. */

@@ -8,6 +8,12 @@ import { readAll } from "./checkpoint.ts";
 import { openSafetensors } from "./safetensors-reader.ts";
 
 const LONGEST_HEADER = 100_000_000;
+/** Long enough to show what takes quadratic time. */
+const LONG_HEADER = 10_000_000;
+
+/** Some 60 ms on an idle machine. */
+const SLOWEST_REFUSAL_MS = 2000;
+
 const one = '{"dtype":"F32","shape":[1],"data_offsets":[0,4]}';
 
 /** A file with this header and `dataBytes` bytes after it. */
@@ -48,7 +54,7 @@ describe("openSafetensors", () => {
     const checkpoint = await openSafetensors(bytesSource("q.safetensors", goldenBytes("float8")));
     expect(checkpoint.entries.get("quantised")).toMatchObject({ storedType: "F8_E4M3", dtype: null, shape: [4] });
     await expect(checkpoint.read("quantised")).rejects.toThrow(
-      'q.safetensors, tensor "quantised": F8_E4M3 elements cannot be read; convert them to F16 or F32 first',
+      'q.safetensors, tensor "quantised": F8_E4M3 elements cannot be read; convert them to float16 or float32 first',
     );
     expect((await checkpoint.read("plain")).data).toEqual(new Float32Array([0.5]));
   });
@@ -111,6 +117,11 @@ const hostileHeaders: readonly (readonly [string, string, number, string])[] = [
   ["text after the object", "{}x", 0, "bad-header"],
   ["a second object", "{}{}", 0, "bad-header"],
   ["zeros as padding", "{}\0\0", 0, "bad-header"],
+  ["a name longer than any", `{"${"x".repeat(16_001)}":${one}}`, 4, "bad-header"],
+  ["a field that every object has", one.replace("}", ',"constructor":1}').replace(/.*/, '{"w":$&}'), 4, "bad-header"],
+  ["two numbers without a comma", tensorHeader("F32", "[1 1]", "[0,4]"), 4, "bad-header"],
+  ["a number that runs on", tensorHeader("F32", "[1x]", "[0,4]"), 4, "bad-header"],
+  ["no number after a comma", tensorHeader("F32", "[1,]", "[0,4]"), 4, "bad-header"],
   ["a control character in a key", `{"a\u0001":${one}}`, 4, "bad-header"],
   ["half a surrogate pair in a key", `{"\\ud800":${one}}`, 4, "bad-header"],
   ["an unknown escape", `{"\\q":${one}}`, 4, "bad-header"],
@@ -176,7 +187,7 @@ describe("a hostile header", () => {
   });
 
   it("shows names out of the file as one short harmless line", async () => {
-    const name = `\\u001b[2J\\n\u009b\u202e${"x".repeat(1e5)}`;
+    const name = `\\u001b[2J\\n\u009b\u202e${"x".repeat(1e4)}`;
     const { message } = await failure(file(`{"${name}":null}`));
     expect(message).toMatch(
       /^net\.safetensors, tensor "\\u001b\[2J\\n\\u\{9b\}\\u\{202e\}x{70,80}\.\.\.": expected "\{"/,
@@ -185,6 +196,34 @@ describe("a hostile header", () => {
 
   it("that is not UTF-8 is an error", async () => {
     expect((await failure(file(new Uint8Array([0x7b, 0x22, 0xff, 0x22])))).code).toBe("bad-header");
+  });
+
+  it("that lists more keys than any model has tensors is an error", async () => {
+    const keys = Array.from({ length: 2 ** 19 + 1 }, (_, i) => `"${i}":""`);
+    const { message } = await failure(file(`{"__metadata__":{${keys}}}`));
+    expect(message).toContain("expected at most 524288 keys, got more");
+  });
+
+  it("that lists more tensors than any model has is an error, whatever they are called", async () => {
+    const header = `{${'"w":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},'.repeat(2 ** 19 + 1)}"v":null}`;
+    expect((await failure(file(header))).message).toContain("expected at most 524288 tensors, got more");
+  });
+
+  it.each([
+    ["opening brackets", "{", "["],
+    ["spaces", "{", " "],
+    ["one name", '{"', "x"],
+    ["one name of escapes", '{"', '\\"'],
+    ["objects in objects", "", '{"a":'],
+    ["metadata", '{"__metadata__":{"', "\\u0041"],
+    ["one number", '{"w":{"shape":[', "1"],
+    ["sizes", '{"w":{"shape":[', "1,"],
+  ])("of 10 MB of %s is refused at once", async (_, head, filler) => {
+    const header = (head + filler.repeat(LONG_HEADER / filler.length)).slice(0, LONG_HEADER);
+    const bytes = file(header);
+    const start = performance.now();
+    await failure(bytes);
+    expect(performance.now() - start).toBeLessThan(SLOWEST_REFUSAL_MS);
   });
 
   it("longer than the file or than any reader accepts is an error, before anything is read", async () => {

@@ -1,21 +1,21 @@
-import { check, InputError } from "../errors.ts";
+import { check } from "../errors.ts";
 import { type Tensor, tensorFromBytes } from "../tensor/index.ts";
 import type { ByteSource } from "./byte-source.ts";
-import type { Checkpoint, LocatedEntry } from "./checkpoint.ts";
-import { quote } from "./quote.ts";
+import type { LocatedCheckpoint, LocatedEntry } from "./checkpoint.ts";
 import { LONGEST_HEADER, PREFIX_BYTES } from "./safetensors-format.ts";
 import { parseHeader } from "./safetensors-header.ts";
+import { readableEntry } from "./tensor-entry.ts";
 
 /**
  * Opens a safetensors file (https://huggingface.co/docs/safetensors): reads and validates its header, and later each
  * tensor by a read of its own bytes alone.
  */
-export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
+export async function openSafetensors(source: ByteSource): Promise<LocatedCheckpoint> {
   const start = PREFIX_BYTES + (await readHeaderLength(source));
   const header = await source.read(PREFIX_BYTES, start - PREFIX_BYTES);
   check(header[0] === 0x7b, () => notSafetensors(source, "expected a header that starts with {, got other bytes"));
   const { metadata, entries } = parseHeader(header, { name: source.name, start, end: source.size });
-  return { format: "safetensors", metadata, entries, read: (name) => readEntry(source, name, entries) };
+  return { format: "safetensors", metadata, entries, read: (name) => readTensor(source, name, entries) };
 }
 
 async function readHeaderLength(source: ByteSource): Promise<number> {
@@ -39,25 +39,11 @@ function notSafetensors({ name }: ByteSource, message: string) {
   return { code: "not-safetensors", where: name, message, remedy: "check that it is a safetensors file" };
 }
 
-async function readEntry(
+async function readTensor(
   source: ByteSource,
   name: string,
   entries: ReadonlyMap<string, LocatedEntry>,
 ): Promise<Tensor> {
-  const entry = entries.get(name);
-  if (!entry) throw unknownTensor(source, name, entries);
-  const { dtype, storedType, shape, offset, length } = entry;
-  check(dtype, () => ({
-    code: "unsupported-dtype",
-    where: `${source.name}, tensor ${quote(name)}`,
-    message: `${storedType} elements cannot be read`,
-    remedy: "convert them to F16 or F32 first",
-  }));
+  const { dtype, shape, offset, length } = readableEntry(source, name, entries);
   return tensorFromBytes(dtype, shape, await source.read(offset, length));
-}
-
-function unknownTensor(source: ByteSource, name: string, entries: ReadonlyMap<string, LocatedEntry>): InputError {
-  const some = [...entries.keys()].slice(0, 3).map(quote).join(", ");
-  const message = `no tensor ${quote(name)} among its ${entries.size}${some && ` (${some}, ...)`}`;
-  return new InputError({ code: "unknown-tensor", where: source.name, message, remedy: "check the name" });
 }

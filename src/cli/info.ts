@@ -1,6 +1,5 @@
-import { type ByteSource, openSafetensors } from "../checkpoint/index.ts";
 import { describedNetwork, type Network } from "../nets/index.ts";
-import { fileSource } from "../node/index.ts";
+import { fileSource, openCheckpointFile } from "../node/index.ts";
 import { dataTypes, decodeModel } from "../onnx/index.ts";
 import { elementCount, formatShape, type Shape } from "../tensor/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
@@ -19,11 +18,14 @@ interface TensorInfo {
   readonly name: string;
   readonly dtype: string;
   readonly shape: Shape;
+  /** An earlier tensor that is the same memory. */
+  readonly sharedWith?: string;
 }
 
 /** What a file holds, as far as its table of contents says. */
 interface Contents {
   readonly format: string;
+  readonly bytes: number;
   readonly tensors: readonly TensorInfo[];
   readonly network: Network | null;
   readonly metadata: Readonly<Record<string, string>>;
@@ -31,42 +33,51 @@ interface Contents {
 
 async function run(call: Call): Promise<Outcome> {
   const [path] = call.positionals as readonly [string];
-  await using source = await fileSource(path);
-  const { format, tensors, network, metadata } = await contentsOf(source);
-  const parameters = tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const { format, bytes, tensors, network, metadata } = await contentsOf(path);
+  const parameters = tensors.reduce(
+    (sum, { shape, sharedWith }) => sum + (sharedWith === undefined ? elementCount(shape) : 0),
+    0,
+  );
   const net = network?.description;
   return {
-    json: { format, tensors, parameters, bytes: source.size, ...(net && { net }), metadata },
+    json: { format, tensors, parameters, bytes, ...(net && { net }), metadata },
     text: [
-      `${path}: ${format}, ${formatBytes(source.size)}`,
+      `${path}: ${format}, ${formatBytes(bytes)}`,
       ...(net ? [`network: ${net.net}, ${describe(net)}`] : []),
       `${formatCount(parameters)} numbers in ${formatCount(tensors.length)} tensors`,
       "",
       ...table(
         ["tensor", "type", "shape"],
-        tensors.map(({ name, dtype, shape }) => [printable(name), dtype, formatShape(shape)]),
+        tensors.map(({ name, dtype, shape, sharedWith }) => [
+          printable(name),
+          printable(dtype),
+          formatShape(shape) + (sharedWith === undefined ? "" : `, tied to ${printable(sharedWith)}`),
+        ]),
       ),
     ],
   };
 }
 
-function contentsOf(source: ByteSource): Promise<Contents> {
-  return source.name.toLowerCase().endsWith(".onnx") ? onnxContents(source) : safetensorsContents(source);
+function contentsOf(path: string): Promise<Contents> {
+  return path.toLowerCase().endsWith(".onnx") ? onnxContents(path) : checkpointContents(path);
 }
 
-async function safetensorsContents(source: ByteSource): Promise<Contents> {
-  const checkpoint = await openSafetensors(source);
-  const tensors = [...checkpoint.entries].map(([name, { dtype, storedType, shape }]) => ({
+async function checkpointContents(path: string): Promise<Contents> {
+  await using file = await openCheckpointFile(path);
+  const { checkpoint, bytes } = file;
+  const tensors = [...checkpoint.entries].map(([name, { dtype, storedType, shape, sharedWith }]) => ({
     name,
     dtype: dtype ?? storedType,
     shape,
+    ...(sharedWith !== undefined && { sharedWith }),
   }));
-  const network = describedNetwork(checkpoint, source.name);
-  return { format: "safetensors", tensors, network, metadata: checkpoint.metadata };
+  const network = describedNetwork(checkpoint, path);
+  return { format: checkpoint.format, bytes, tensors, network, metadata: checkpoint.metadata };
 }
 
-async function onnxContents(source: ByteSource): Promise<Contents> {
-  const { graph = {}, metadataProps = [] } = decodeModel(await source.read(0, source.size), source.name);
+async function onnxContents(path: string): Promise<Contents> {
+  await using source = await fileSource(path);
+  const { graph = {}, metadataProps = [] } = decodeModel(await source.read(0, source.size), path);
   const names = new Map(Object.entries(dataTypes).map(([dtype, dataType]) => [dataType, dtype]));
   const tensors = (graph.initializer ?? []).map(({ name = "", dataType = 0, dims = [] }) => ({
     name,
@@ -74,7 +85,7 @@ async function onnxContents(source: ByteSource): Promise<Contents> {
     shape: dims,
   }));
   const metadata = Object.fromEntries(metadataProps.map(({ key = "", value = "" }) => [key, value]));
-  return { format: "onnx", tensors, network: null, metadata };
+  return { format: "onnx", bytes: source.size, tensors, network: null, metadata };
 }
 
 /** A name as it stands in the file, unless a terminal would obey it. */

@@ -1,7 +1,7 @@
 import type { TensorEntry } from "../checkpoint/index.ts";
 import { InputError } from "../errors.ts";
 import { formatShape, type Shape, sameShape } from "../tensor/index.ts";
-import type { Network } from "./network.ts";
+import type { NetworkDescription, ParameterSpec } from "./network.ts";
 
 /** The tensors of a checkpoint by name, as its table of contents describes them. */
 export type StoredTensors = ReadonlyMap<string, Pick<TensorEntry, "shape" | "sharedWith">>;
@@ -14,13 +14,19 @@ export interface Pairing {
   readonly extra: readonly string[];
 }
 
+/** A network as far as its tensors are concerned. */
+export interface WantedTensors {
+  readonly description: Pick<NetworkDescription, "net">;
+  readonly parameters: readonly Pick<ParameterSpec, "name" | "shape">[];
+}
+
 /**
  * Finds the parameters of a network in a checkpoint, by names with or without the wrappers in which frameworks put a
  * model. Throws one error that says everything that is missing or of another shape.
  *
  * @param where the file's name, for error messages
  */
-export function pair(network: Network, entries: StoredTensors, where: string): Pairing {
+export function pair(network: WantedTensors, entries: StoredTensors, where: string): Pairing {
   const found = compare(network, entries);
   if (found.missing.length > 0 || found.misshapen.length > 0) throw mismatch(network, found, where);
   return found;
@@ -51,7 +57,7 @@ export interface Comparison extends Pairing {
 }
 
 /** The same as `pair`, with what is wrong as data. */
-export function compare({ parameters }: Network, entries: StoredTensors): Comparison {
+export function compare({ parameters }: WantedTensors, entries: StoredTensors): Comparison {
   const find = finder(
     [...entries.keys()],
     parameters.map(({ name }) => name),
@@ -98,7 +104,7 @@ function byBareName(names: readonly string[]): ReadonlyMap<string, string> {
 
 /** The error that says how a checkpoint differs from what a network wants. */
 export function mismatch(
-  { description, parameters }: Network,
+  { description, parameters }: WantedTensors,
   { names, missing, misshapen, extra }: Comparison,
   where: string,
 ): InputError {

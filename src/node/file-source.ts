@@ -26,13 +26,13 @@ export async function fileSource(path: string): Promise<ByteSource & AsyncDispos
   };
 }
 
-/** Reads until `bytes` is full or the file ends. */
+/** Reads until `bytes` is full; zeros stand for what lies beyond the end of the file. */
 async function fill(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     const length = Math.min(bytes.length - at, LARGEST_READ);
     const { bytesRead } = await file.read(bytes, at, length, offset + at);
-    if (bytesRead === 0) return;
-    at += bytesRead;
+    if (bytesRead === 0) bytes.fill(0, at);
+    at = bytesRead === 0 ? bytes.length : at + bytesRead;
   }
 }
 
@@ -57,7 +57,8 @@ function checkRegular(path: string, found: Stats): void {
 
 function allocateBytes(path: string, length: number): Uint8Array<ArrayBuffer> {
   try {
-    return new Uint8Array(length);
+    // Not zeroed, which would take as long as reading from the page cache does; `fill` leaves nothing of what was there.
+    return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
   } catch (cause) {
     const message = `${length} bytes of it do not fit into memory`;
     throw new InputError({ code: "out-of-memory", where: path, message, remedy: "use a larger machine", cause });

@@ -1,5 +1,6 @@
 export { type WriteOptions, writeFileAtomically } from "./atomic-file.ts";
 export { cacheFolder } from "./cache-folder.ts";
+export { type CheckpointFile, openCheckpointFile } from "./checkpoint-file.ts";
 export type { DatasetOptions } from "./dataset-files.ts";
 export { type DatasetName, datasetNames, type LoadedDataset, loadDataset } from "./datasets.ts";
 export { type DownloadOptions, type DownloadProgress, download } from "./download.ts";
@@ -10,3 +11,4 @@ export { openModel } from "./model-file.ts";
 export { type NativeEngineOptions, nativeEngine } from "./native-engine.ts";
 export { formatSeconds, type ProgressBar, type ProgressReport, progressBar } from "./progress-bar.ts";
 export { runTraining, type TrainingResult, type TrainingRun } from "./training-run.ts";
+export { openWeights, type WeightsFile, type WeightsOptions } from "./weights-file.ts";

@@ -1,5 +1,7 @@
 export { act, actOnTensor } from "./act.ts";
+export { type CanonicalForm, canonicalForm } from "./canonical.ts";
 export { type Discovery, discoverGraph, discoverNetwork, discoverSymmetry } from "./discover.ts";
+export { discoverModel } from "./discover-model.ts";
 export {
   compose,
   type GroupElement,
@@ -22,3 +24,5 @@ export type {
   Site,
   SymmetryGroup,
 } from "./group.ts";
+export { type OrbitHash, orbitHash } from "./hash.ts";
+export { type Stabiliser, stabiliser, type UnitSet } from "./stabiliser.ts";

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { contentsOf, orbifold, start, temporaryFolder } from "./orbifold.ts";
 
@@ -65,6 +66,16 @@ describe("the documents of --json", () => {
     expect({ parameters, format }).toEqual({ parameters: 12 + 12 * 64 + 10 + 120, format: "safetensors" });
     expect(bytes).toBeGreaterThan(4 * parameters);
     expect(net).toMatchObject({ net: "mlp", widths: [12], outputs: 10 });
+  });
+
+  it("info of a PyTorch file says which tensors are tied, and counts them once", async () => {
+    const path = fileURLToPath(new URL("../golden/pytorch/state-dict.pt", import.meta.url));
+    const { tensors, parameters, format } = await json("info", path);
+    expect(tensors.filter(({ sharedWith }: { sharedWith?: string }) => sharedWith)).toEqual([
+      { name: "3.weight", dtype: "float32", shape: [3, 2], sharedWith: "0.weight" },
+      { name: "3.bias", dtype: "float32", shape: [3], sharedWith: "0.bias" },
+    ]);
+    expect({ parameters, format }).toEqual({ parameters: 33, format: "pytorch" });
   });
 
   it.each([

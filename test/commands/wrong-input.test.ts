@@ -38,6 +38,7 @@ beforeAll(() => {
   write("eight.safetensors", model.subarray(0, 8));
   write("text.safetensors", "this is not a checkpoint\n".repeat(10));
   write("empty.safetensors", "");
+  write("pointer.pt", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
   write("text.onnx", "this is not a graph\n".repeat(10));
   write("undescribed.safetensors", describing("null"));
   write("future.safetensors", describing('{"net":"mlp","input":[4],"widths":[0],"outputs":2}'));
@@ -139,7 +140,8 @@ const cases: readonly (readonly [words: readonly string[], message: string])[] =
   [["evaluate"], "evaluate: expected 1 argument, got none"],
   [["evaluate", "model.safetensors"], "--data: is needed"],
   [evaluate("nowhere.safetensors"), "nowhere.safetensors: no such file; check the path"],
-  [evaluate("taken"), "taken: expected a file, got a folder"],
+  [evaluate("."), "\\.: expected a file, or a folder of one checkpoint, got a folder of \\d+ \\*\\.safetensors; name"],
+  [evaluate("pointer.pt"), "pointer.pt: expected a checkpoint .*, got the pointer that Git LFS leaves"],
   [evaluate("cut-header.safetensors"), "cut-header.safetensors: "],
   [evaluate("cut-data.safetensors"), "cut-data.safetensors, tensor .*: "],
   [evaluate("eight.safetensors"), "eight.safetensors: "],
@@ -192,7 +194,7 @@ describe("with --json wrong input is told as a document, too", () => {
 
 it("leaves everything as it was", () => {
   const files = Object.entries(occupied).map(([name, file]) => join(name, file));
-  const others = contentsOf(folder.path).filter((name) => !/^[\w-]+\.(safetensors|onnx)$/.test(name));
+  const others = contentsOf(folder.path).filter((name) => !/^[\w-]+\.(safetensors|onnx|pt)$/.test(name));
   expect(others).toEqual([...Object.keys(occupied), ...files].sort());
   const model = readFileSync(join(folder.path, "model.safetensors"));
   for (const copy of files) expect(readFileSync(join(folder.path, copy)).equals(model)).toBe(true);

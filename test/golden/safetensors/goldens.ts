@@ -1,15 +1,10 @@
 import { readFileSync } from "node:fs";
-import { allocate, type DType, fromNumbers, isFloat, type Tensor, tensor } from "../../../src/tensor/index.ts";
-
-interface Described {
-  readonly dtype: string;
-  readonly shape: number[];
-  readonly values: (number | string | boolean)[];
-}
+import type { Tensor } from "../../../src/tensor/index.ts";
+import { type DescribedTensor, rebuildTensor } from "../described-tensor.ts";
 
 interface Golden {
   readonly metadata: Record<string, string> | null;
-  readonly tensors: [string, Described][];
+  readonly tensors: [string, DescribedTensor][];
 }
 
 const expected: Record<string, Golden> = JSON.parse(readFileSync(new URL("expected.json", import.meta.url), "utf8"));
@@ -28,18 +23,6 @@ export function goldenTensors(name: string) {
   return { metadata, tensors: tensors.map(([key, described]): [string, Tensor | null] => [key, rebuild(described)]) };
 }
 
-function rebuild({ dtype, shape, values }: Described): Tensor | null {
-  if (dtype.startsWith("float8")) return null;
-  const type = dtype as DType;
-  if (isFloat(type)) return fromNumbers(type, values.map(number), shape);
-  const data = allocate(type, values.length) as unknown as Record<number, unknown>;
-  const isWide = type === "int64" || type === "uint64";
-  values.forEach((value, i) => {
-    data[i] = isWide ? BigInt(value) : Number(value);
-  });
-  return tensor(type, shape, data as never);
-}
-
-function number(value: number | string | boolean): number {
-  return Number(String(value).replace("inf", "Infinity"));
+function rebuild(described: DescribedTensor): Tensor | null {
+  return described.dtype.startsWith("float8") ? null : rebuildTensor(described);
 }
