@@ -15,6 +15,19 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   train: { summary: "train one network, or many at once", load: () => import("./train.ts") },
   evaluate: { summary: "loss and error of a network on a data set", load: () => import("./evaluate.ts") },
   info: { summary: "what is in a checkpoint or an ONNX file", load: () => import("./info.ts") },
+  canonicalize: {
+    summary: "the one representative of all weights that are equal up to symmetry",
+    load: () => import("./canonicalize.ts"),
+  },
+  hash: { summary: "the identity of a network modulo its symmetries", load: () => import("./hash.ts") },
+  orbit: {
+    summary: "other weights of the same function: a random member of the orbit",
+    load: () => import("./orbit.ts"),
+  },
+  certify: {
+    summary: "whether two checkpoints are the same function, and of the same orbit",
+    load: () => import("./certify.ts"),
+  },
   count: {
     summary: "exact numbers of equivalent minima, saddles and their subspaces",
     load: () => import("./count.ts"),

@@ -1,9 +1,12 @@
 import type { Dataset } from "../data/index.ts";
 import { check } from "../errors.ts";
 import { type Network, networkFrom } from "../nets/index.ts";
+import type { Shape } from "../tensor/index.ts";
 import { outputsFor } from "../train/index.ts";
 import type { Call, OptionSpec } from "./command.ts";
 import { numberOf, numbersOf, textOf } from "./values.ts";
+
+const count = { least: 1, whole: true };
 
 /** Options that shape a built-in network. */
 export const networkOptions: Readonly<Record<string, OptionSpec>> = {
@@ -25,9 +28,18 @@ export function networkFor(name: string, call: Call, dataset: Dataset): Network 
     message: `expected a network of real inputs for ${dataset.name}, got one of tokens`,
     remedy: "choose another network",
   }));
-  const count = { least: 1, whole: true };
+  return shapedNetwork(name, call, { input: dataset.sampleShape, outputs: outputsFor(dataset) });
+}
+
+/** The built-in network of this name, shaped by the options; `shape` is what these do not say. */
+export function shapedNetwork(
+  name: string,
+  call: Call,
+  shape: { readonly input?: Shape | undefined; readonly outputs?: number | undefined },
+): Network {
   const isMlp = name === "mlp";
   const options = {
+    ...shape,
     widths: numbersOf(call, "widths", count) ?? (isMlp ? [512, 512] : undefined),
     activation: textOf(call, "activation"),
     initializer: textOf(call, "initializer"),
@@ -38,6 +50,5 @@ export function networkFor(name: string, call: Call, dataset: Dataset): Network 
     heads: numberOf(call, "heads", count),
   };
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const shape = { input: dataset.sampleShape, outputs: outputsFor(dataset) };
-  return networkFrom({ net: name, ...shape, ...Object.fromEntries(given) });
+  return networkFrom({ net: name, ...Object.fromEntries(given) });
 }

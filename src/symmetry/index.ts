@@ -1,5 +1,6 @@
 export { act, actOnTensor } from "./act.ts";
 export { type CanonicalForm, canonicalForm } from "./canonical.ts";
+export { type Certificate, type CertifyOptions, certify } from "./certificate.ts";
 export { type Discovery, discoverGraph, discoverNetwork, discoverSymmetry } from "./discover.ts";
 export { discoverModel } from "./discover-model.ts";
 export {
@@ -25,4 +26,7 @@ export type {
   SymmetryGroup,
 } from "./group.ts";
 export { type OrbitHash, orbitHash } from "./hash.ts";
+export { absorbGains, matrixDimension, mix } from "./mix.ts";
+export { randomMatrices } from "./random-matrices.ts";
+export { compareOrbits, type OrbitComparison } from "./same-orbit.ts";
 export { type Stabiliser, stabiliser, type UnitSet } from "./stabiliser.ts";

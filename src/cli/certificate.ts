@@ -1,0 +1,78 @@
+import type { Parameters } from "../nets/index.ts";
+import type { WeightsFile } from "../node/index.ts";
+import { type Certificate, certify, type GroupElement } from "../symmetry/index.ts";
+import { fold, rngKey } from "../tensor/index.ts";
+import type { Call, OptionSpec } from "./command.ts";
+import { loadNamed, splitOf } from "./data-options.ts";
+import { engineOf, engineOptions } from "./engine-options.ts";
+import { numberOf, textOf } from "./values.ts";
+
+/** Options of every command that proves what it wrote. */
+export const certificateOptions: Readonly<Record<string, OptionSpec>> = {
+  probes: { value: "N", help: "random inputs on which both networks are compared (8)" },
+  tolerance: { value: "X", help: "largest difference of outputs, relative to the largest output" },
+  seed: { value: "N", help: "seed of all that is drawn (0)" },
+  data: { value: "SET", help: "also compare them on samples of this data set" },
+  "data-dir": { value: "DIR", help: "where the set's files lie" },
+  split: { value: "NAME", help: "train or test (test)" },
+  samples: { value: "N", help: "how many samples (16)" },
+  ...engineOptions,
+};
+
+/** The key that `--seed` gives. */
+export function seedKey(call: Call) {
+  return rngKey(numberOf(call, "seed", { least: 0, most: 2 ** 32 - 1, whole: true }, 0));
+}
+
+export interface Pair {
+  readonly a: Parameters;
+  readonly b: Parameters;
+  /** What makes b of a, where it is known. */
+  readonly element?: GroupElement;
+}
+
+/** Compares two parameter sets of the network that a file is for. */
+export async function certificateOf(weights: WeightsFile, { a, b, element }: Pair, call: Call): Promise<Certificate> {
+  await using engine = await engineOf(call);
+  const probes = numberOf(call, "probes", { least: 1, most: 4096, whole: true });
+  const tolerance = numberOf(call, "tolerance", { above: 0 });
+  const data = await samplesOf(call);
+  return certify(weights.network(), a, b, {
+    engine,
+    key: fold(seedKey(call), "probes"),
+    ...(probes !== undefined && { probes }),
+    ...(tolerance !== undefined && { tolerance }),
+    ...(data && { data }),
+    ...(element && { element }),
+  });
+}
+
+const defaultSamples = "16";
+
+async function samplesOf(call: Call) {
+  const name = textOf(call, "data");
+  if (name === undefined) return null;
+  const { dataset } = await loadNamed(name, call);
+  const options = { ...call.options, samples: textOf(call, "samples") ?? defaultSamples };
+  return splitOf({ ...call, options }, dataset).split.inputs;
+}
+
+/** A certificate as the contract of the command line has it. */
+export function certificateJson({ maxRelative, tolerance, probes, ok, ...more }: Certificate) {
+  return { maxRelative: finite(maxRelative), tolerance, probes, ok, ...more, outputScale: finite(more.outputScale) };
+}
+
+/** JSON has no infinity. */
+function finite(x: number): number | null {
+  return Number.isFinite(x) ? x : null;
+}
+
+/** A certificate as lines for a person. */
+export function certificateLines(certificate: Certificate): string[] {
+  const { ok, isExact, maxRelative, tolerance, probes, precision, reason, firstDifference } = certificate;
+  if (isExact) return ["certificate: the same bit by bit"];
+  const found = `outputs differ by ${maxRelative.toExponential(1)} of the largest on ${probes} inputs in ${precision}`;
+  if (ok) return [`certificate: same function, ${found} (tolerance ${tolerance.toExponential(1)})`];
+  const where = firstDifference ? [`first layer that differs: ${firstDifference.layer}`] : [];
+  return [`certificate: NOT the same function: ${reason ?? found}`, ...where];
+}
