@@ -15,6 +15,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   train: { summary: "train one network, or many at once", load: () => import("./train.ts") },
   evaluate: { summary: "loss and error of a network on a data set", load: () => import("./evaluate.ts") },
   info: { summary: "what is in a checkpoint or an ONNX file", load: () => import("./info.ts") },
+  census: { summary: "the exact symmetry group of a network, and why", load: () => import("./census.ts") },
   canonicalize: {
     summary: "the one representative of all weights that are equal up to symmetry",
     load: () => import("./canonicalize.ts"),

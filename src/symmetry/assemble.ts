@@ -4,7 +4,7 @@ import { type Copies, independentCopies } from "./copies.ts";
 import { type Exponents, spans } from "./exponents.ts";
 import type { Block, Factor, Layout, Outer, PinnedAxis, Place, Power, Run, Site, SymmetryGroup } from "./group.ts";
 import { alongside, axisLeaves, type Leaf, type Leaves, valueLeaves } from "./leaves.ts";
-import type { Mixing } from "./matrix-groups.ts";
+import { type Mixing, pinnedKind } from "./matrix-groups.ts";
 import { axisOf } from "./trace.ts";
 
 /** All that was found out about a graph. */
@@ -13,6 +13,7 @@ export interface Findings {
   readonly parameters: ReadonlyMap<string, Value<"Input">>;
   readonly scales: Exponents;
   readonly signs: Exponents;
+  /** By kind of units. */
   readonly matrices: ReadonlyMap<number, Mixing>;
 }
 
@@ -107,7 +108,7 @@ function unitsOf({ leaves, scales, signs }: Findings): Units {
   const owners = both.map(({ generators }) => new Map(generators.map(({ id, leaf }) => [id, leaf])));
   const kindStartedAt = (leaf: Leaf) => {
     const atom = leaves.atoms[leaf] as number;
-    return pins[atom] ? -1 - leaf : atom;
+    return pins[atom] ? pinnedKind(leaf) : atom;
   };
   const kindsOf = (leaf: Leaf) => {
     const atom = leaves.atoms[leaf] as number;
@@ -136,13 +137,14 @@ function generatorsOf(
   findings: Findings,
   { places, units, copies }: { readonly places: Places; readonly units: Units; readonly copies: Copies },
 ): NamedGenerator[] {
+  const numbers = new Map<string, number>();
   return [findings.scales, findings.signs].flatMap((exponents) => {
     const all = exponents.generators.map(({ id, leaf }) => ({
       kind: exponents.kind,
       id,
       unit: units.kindStartedAt(leaf),
       name: places.get(leaf)?.tensor ?? "",
-      sites: partPowers(findings, exponents, { id, places }),
+      sites: partPowers(findings, exponents, { id, places, numbers }),
     }));
     const isInside = (inner: number, outer: number) => copies.get(inner)?.has(units.atomOf(outer)) ?? false;
     const kept = all.filter(({ unit, sites }) => {
@@ -154,16 +156,22 @@ function generatorsOf(
 }
 
 /** The power of a generator in each part of a tensor, by the part's number. */
-function partPowers({ leaves }: Findings, exponents: Exponents, { id, places }: GeneratorPlaces): Map<number, number> {
-  const numbers = new Map<string, number>();
+function partPowers(
+  { leaves }: Findings,
+  exponents: Exponents,
+  { id, places, numbers }: GeneratorPlaces,
+): Map<number, number> {
   const powers = new Map<number, number>();
   for (const [leaf, { tensor, axis }] of places) {
-    const segment = leaves.segments[leaf];
-    const part = segment === null ? tensor : `${tensor} ${axis} ${segment}`;
-    const number = numbers.get(part) ?? numbers.size;
-    numbers.set(part, number);
     const exponent = exponents.of(leaf).get(id);
-    if (exponent !== undefined) powers.set(number, (powers.get(number) ?? 0) + exponent);
+    if (exponent === undefined) continue;
+    const inner = leaves.parts.get(leaf) as readonly number[];
+    const names = inner.length === 0 ? [tensor] : inner.map((part) => `${tensor} ${axis} ${part}`);
+    for (const name of names) {
+      const number = numbers.get(name) ?? numbers.size;
+      numbers.set(name, number);
+      powers.set(number, (powers.get(number) ?? 0) + exponent);
+    }
   }
   return powers;
 }
@@ -171,6 +179,8 @@ function partPowers({ leaves }: Findings, exponents: Exponents, { id, places }: 
 interface GeneratorPlaces {
   readonly id: number;
   readonly places: Places;
+  /** The numbers given to parts so far. */
+  readonly numbers: Map<string, number>;
 }
 
 interface Context {
@@ -196,7 +206,7 @@ function factorsOf(
   return new Map(
     kept.map(([kind, own]) => {
       const atom = units.atomOf(kind);
-      const mixing = matrices.get(atom);
+      const mixing = matrices.get(kind);
       const factor: Omit<Factor, "within"> = {
         name: uniqueName(nameOf(own[0]?.tensor ?? ""), names),
         size: sizes[atom] as number,

@@ -27,6 +27,7 @@ export function canonicalGauge(
     tolerance,
     element: identity(group),
     settled: new Set(),
+    open: new Map(),
     features: group.factors.map(() => null),
   };
   const sites = sitesByFactor(group, tensors);
@@ -53,6 +54,7 @@ export function canonicalGauge(
     const [first] = waiting.generators;
     settle(progress, waiting.generators, first as number);
   }
+  settleSilent(progress);
   return progress.element;
 }
 
@@ -63,6 +65,8 @@ interface Progress {
   /** Scales found so far; 1 for those still to be found. */
   readonly element: GroupElement;
   readonly settled: Set<number>;
+  /** Units that nothing comes into, by generator. */
+  readonly open: Map<number, Set<number>>;
   readonly features: (Float64Array | null)[];
 }
 
@@ -105,12 +109,39 @@ function isSettleable(progress: Progress, generator: number): boolean {
 function settle(progress: Progress, waiting: Set<number>, generator: number): void {
   const { kind } = progress.group.generators[generator] as Generator;
   const sites = sitesOf(progress, generator);
+  const ready = sites.filter(({ placed, power }, i) => i === 0 || (power.exponent > 0 && isSettled(progress, placed)));
   const scales = progress.element.scales[generator] as Float64Array;
-  const found =
-    kind === "scale" ? unitScales(progress, sites, scales.length) : unitSigns(progress, sites, scales.length);
-  scales.set(found);
+  const open = new Set(scales.keys());
+  measure(progress, generator, { sites: kind === "scale" ? ready : ready.slice(0, 1), open });
+  for (const unit of open) scales[unit] = kind === "scale" ? SILENT : 1;
+  if (open.size > 0) progress.open.set(generator, open);
   progress.settled.add(generator);
   waiting.delete(generator);
+}
+
+// Units into which nothing comes: until everything else has its gauge, what they are read by counts as zero.
+const SILENT = 1e150;
+
+/** Gives units into which nothing comes the gauge of what goes out of them. */
+function settleSilent(progress: Progress): void {
+  for (const [generator, open] of progress.open) {
+    const scales = progress.element.scales[generator] as Float64Array;
+    for (const unit of open) scales[unit] = 1;
+    measure(progress, generator, { sites: sitesOf(progress, generator), open });
+  }
+}
+
+interface Measurement {
+  readonly sites: readonly Measured[];
+  /** Units without a gauge; those that get one are taken out. */
+  readonly open: Set<number>;
+}
+
+function measure(progress: Progress, generator: number, measurement: Measurement): void {
+  const { kind } = progress.group.generators[generator] as Generator;
+  const scales = progress.element.scales[generator] as Float64Array;
+  if (kind === "scale") measureScales(progress, scales, measurement);
+  else measureSigns(progress, scales, measurement);
 }
 
 function inGauge({ element }: Progress, { layout, tensor }: Placed): Tensor {
@@ -118,23 +149,19 @@ function inGauge({ element }: Progress, { layout, tensor }: Placed): Tensor {
 }
 
 /** The scale of each unit from the first of its sites that is not zero. */
-function unitScales(progress: Progress, sites: readonly Measured[], count: number): Float64Array {
+function measureScales(progress: Progress, scales: Float64Array, { sites, open }: Measurement): void {
   const isVariance = ({ placed, power }: Measured) => placed.layout.offset > 0 && power.exponent === 2;
-  const order = [...sites.filter(isVariance), ...sites.filter((site) => !isVariance(site))];
-  const scales = new Float64Array(count).fill(1);
-  const open = new Set(scales.keys());
-  for (const site of order) {
+  for (const site of [...sites.filter(isVariance), ...sites.filter((each) => !isVariance(each))]) {
     if (open.size === 0) break;
     const sizes = isVariance(site) ? deviations(progress, site) : norms(progress, site);
-    const { exponent } = site.power;
+    const exponent = isVariance(site) ? 1 : site.power.exponent;
     for (const unit of open) {
       const size = sizes[unit] as number;
       if (!(size > 0 && Number.isFinite(size))) continue;
-      scales[unit] = rounded(size ** (-1 / (isVariance(site) ? 1 : exponent)), progress.tolerance);
+      scales[unit] = rounded(size ** (-1 / exponent), progress.tolerance);
       open.delete(unit);
     }
   }
-  return scales;
 }
 
 /** Rounded a little, so that it does not depend on the order in which a norm was summed; 1 where it is nearly 1. */
@@ -173,21 +200,20 @@ function onesFor(): (run: Run) => Float64Array {
 }
 
 /** The sign of each unit that makes the first feature positive that is not zero, at the first site that has one. */
-function unitSigns(progress: Progress, sites: readonly Measured[], count: number): Float64Array {
+function measureSigns(progress: Progress, signs: Float64Array, { sites, open }: Measurement): void {
   const source = featureSource(progress.group, progress);
-  const signs = new Float64Array(count);
   for (const { placed, run, power } of sites.filter((site) => site.power.exponent % 2 !== 0)) {
-    if (signs.every((sign) => sign !== 0)) break;
+    if (open.size === 0) break;
     const tensor = inGauge(progress, placed);
-    const sums = contract(
-      { layout: placed.layout, tensor, featuresOf: source(placed) },
-      { ...run, within: power.within },
-    );
-    const zero = Math.max(...sums.map(Math.abs)) * progress.tolerance;
-    for (const unit of signs.keys()) {
+    const target = { ...run, within: power.within };
+    const sums = contract({ layout: placed.layout, tensor, featuresOf: source(placed) }, target);
+    const zero = sums.reduce((most, x) => Math.max(most, Math.abs(x)), 0) * progress.tolerance;
+    for (const unit of open) {
       const own = sums.subarray(unit * FEATURES, (unit + 1) * FEATURES);
-      if (signs[unit] === 0) signs[unit] = Math.sign(own.find((x) => Math.abs(x) > zero) ?? 0);
+      const first = own.find((x) => Math.abs(x) > zero);
+      if (first === undefined) continue;
+      signs[unit] = Math.sign(first);
+      open.delete(unit);
     }
   }
-  return signs.map((sign) => sign || 1);
 }

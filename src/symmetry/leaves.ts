@@ -14,8 +14,8 @@ export interface Leaves {
   readonly atoms: readonly number[];
   /** The axis of each leaf. */
   readonly axes: readonly AxisRef[];
-  /** The part of a direct sum that each leaf belongs to; null where its axis is not one. */
-  readonly segments: readonly (number | null)[];
+  /** The innermost parts of the axis that each leaf runs through, by number; none where the axis is not divided. */
+  readonly parts: ReadonlyMap<Leaf, readonly number[]>;
   /** Leaves that are indexed wherever this one is, along the same axis. */
   readonly companions: ReadonlyMap<Leaf, readonly Leaf[]>;
   /** What each operator says, leaf by leaf. */
@@ -32,20 +32,18 @@ export interface RelatedStep {
 export function leavesOf(trace: Trace): Leaves {
   const atoms: number[] = [];
   const axes: AxisRef[] = [];
-  const segments: (number | null)[] = [];
+  const parts = new Map<Leaf, readonly number[]>();
   const companions = new Map<Leaf, readonly Leaf[]>();
   const forms = trace.forms.map((form, axis) => {
     const relabelled = relabel(resolve(trace.atoms, form), (atom) => {
       axes.push(axis);
       return atoms.push(atom) - 1;
     });
-    for (const [i, segment] of relabelled.entries()) {
-      noteCompanions(segment, [], companions);
-      segments.push(...atomsOf([segment]).map(() => (relabelled.length > 1 ? i : null)));
-    }
+    for (const segment of relabelled) noteCompanions(segment, [], companions);
+    notePartsOf(relabelled, parts);
     return relabelled;
   });
-  const numbered = { trace, forms, atoms, axes, segments, companions };
+  const numbered = { trace, forms, atoms, axes, parts, companions };
   const steps = trace.steps.map((step) => ({ value: step.value, relation: relationOf(numbered, step) }));
   return { ...numbered, steps };
 }
@@ -69,6 +67,18 @@ function noteCompanions(segment: Segment, outer: readonly Leaf[], companions: Ma
   for (const piece of segment) {
     if (typeof piece === "object") for (const inner of piece.sum) noteCompanions(inner, all, companions);
   }
+}
+
+function notePartsOf(form: Form, parts: Map<Leaf, readonly number[]>): void {
+  let count = 0;
+  const visit = (segment: Segment): number[] => {
+    const last = segment.at(-1);
+    const own = typeof last === "object" ? last.sum.flatMap(visit) : [count++];
+    for (const piece of segment) if (typeof piece === "number") parts.set(piece, own);
+    return own;
+  };
+  const all = form.flatMap(visit);
+  if (all.length === 1) for (const leaf of atomsOf(form)) parts.set(leaf, []);
 }
 
 /** The leaves of one axis, in order. */
