@@ -8,6 +8,7 @@ import { rngKey } from "../src/tensor/index.ts";
 import { evaluate, memberParameters, train } from "../src/train/index.ts";
 import { syntheticImages, type Timing, timeSteps, timingOf } from "./harness.ts";
 import { timeReading } from "./read-safetensors.ts";
+import { timeLlamaCensus, timeResnetCensus, timeResnetHash } from "./symmetry.ts";
 
 /** What is measured, and what it should come to. */
 export interface Benchmark {
@@ -112,6 +113,29 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
       const share = (100 * plain.median) / ours.median;
       const text = `${share.toFixed(0)} % of the speed of copying the file out of the page cache (to reach: 70)`;
       return { ...ours, outcome: { text, ok: share >= 70 } };
+    },
+  },
+  "census-resnet50": {
+    title: "orbifold census of a ResNet50 in an ONNX file of 102 MB, process and all",
+    run: async () => {
+      const { timing } = await timeResnetCensus();
+      return { ...timing, outcome: below(timing.median, 2000, "ms") };
+    },
+  },
+  "census-llama": {
+    title: "orbifold census of the headers of a Llama with 7 billion parameters, process and all",
+    run: async () => {
+      const { timing } = await timeLlamaCensus();
+      return { ...timing, outcome: below(timing.median, 1000, "ms") };
+    },
+  },
+  "hash-resnet50": {
+    title: "orbifold hash of a ResNet50: reading, canonical form and fingerprints, process and all",
+    run: async () => {
+      const { timing, peakBytes, checkpointBytes } = await timeResnetHash();
+      const share = peakBytes / checkpointBytes;
+      const text = `${(timing.median / 1000).toPrecision(3)} s (to reach: below 3), peak memory ${share.toFixed(1)} x the checkpoint`;
+      return { ...timing, outcome: { text, ok: timing.median < 3000 } };
     },
   },
   mnist: {

@@ -1,8 +1,18 @@
 import type { Parameters } from "../nets/index.ts";
-import { allocate, convert, elementCount, type Shape, stridesOf, type Tensor, tensor } from "../tensor/index.ts";
+import {
+  allocate,
+  convert,
+  elementCount,
+  reshape,
+  type Shape,
+  stridesOf,
+  type Tensor,
+  tensor,
+} from "../tensor/index.ts";
 import { type AxisMap, type AxisMaps, axisMaps } from "./axis-map.ts";
 import type { GroupElement } from "./element.ts";
 import type { Layout, SymmetryGroup } from "./group.ts";
+import { apart } from "./indexing.ts";
 
 /** The parameters that a group element makes of others; tensors that the group does not know stay as they are. */
 export function act(group: SymmetryGroup, element: GroupElement, parameters: Parameters): Parameters {
@@ -17,6 +27,10 @@ export function act(group: SymmetryGroup, element: GroupElement, parameters: Par
 export function actOnTensor(layout: Layout, element: GroupElement, value: Tensor): Tensor {
   const maps = layout.shape.map((_, axis) => axisMaps(layout, axis, element));
   if (maps.every(isIdentity)) return value;
+  if (isChained(maps) && layout.axes.some(({ length }) => length > 1)) {
+    const parts = apart(layout);
+    return reshape(actOnTensor(parts, element, reshape(value, parts.shape)), value.shape);
+  }
   // Half precision is scaled in single precision; a permutation moves the bits of any type.
   const isHalf = value.dtype === "float16" || value.dtype === "bfloat16";
   if (isHalf && maps.some(({ isScaled }) => isScaled)) {
@@ -28,8 +42,13 @@ export function actOnTensor(layout: Layout, element: GroupElement, value: Tensor
   return tensor(value.dtype, value.shape, data);
 }
 
-function isIdentity({ at, dependsOn, isScaled }: AxisMaps): boolean {
-  return !isScaled && dependsOn.length === 0 && at([]).source.every((from, to) => from === to);
+function isIdentity({ isPermuted, isScaled }: AxisMaps): boolean {
+  return !isPermuted && !isScaled;
+}
+
+/** Whether an axis depends on one that itself depends on another, which may be the first. */
+function isChained(maps: readonly AxisMaps[]): boolean {
+  return maps.some(({ dependsOn }) => dependsOn.some((axis) => (maps[axis] as AxisMaps).dependsOn.length > 0));
 }
 
 interface Gather {
@@ -45,16 +64,17 @@ function gatherAxes({ from, to, shape, maps }: Gather, offset: number): void {
   const strides = stridesOf(shape);
   const indices = shape.map(() => 0);
   const contiguous = contiguousTail(shape, maps, order);
+  const buffers = { from, to, offset };
   const visit = (depth: number, target: number, source: number, factor: number) => {
     if (depth === order.length - contiguous.axes) {
-      copyRun({ from, to, offset }, { target, source, factor, length: contiguous.length });
+      copyRun(buffers, { target, source, factor, length: contiguous.length });
       return;
     }
     const axis = order[depth] as number;
     const map = (maps[axis] as AxisMaps).at(indices);
     const stride = strides[axis] as number;
-    if (depth === order.length - 1) {
-      copyMapped({ from, to, offset }, { target, source, factor, stride, map });
+    if (depth === order.length - 1 || (depth === order.length - contiguous.axes - 1 && stride === contiguous.length)) {
+      copyMapped(buffers, { target, source, factor, stride, map, length: contiguous.length });
       return;
     }
     for (let index = 0; index < map.source.length; index++) {
@@ -111,18 +131,29 @@ function copyRun({ from, to, offset }: Buffers, run: Stretch & { readonly length
   for (let i = 0; i < length; i++) to[target + i] = ((from[source + i] as number) + offset) * factor - offset;
 }
 
+/** Copies a stretch of `length` for each index of an axis; elements `stride` apart where it is 1. */
 function copyMapped(
   { from, to, offset }: Buffers,
-  { target, source, factor, stride, map }: Stretch & { readonly stride: number; readonly map: AxisMap },
+  {
+    target,
+    source,
+    factor,
+    stride,
+    map,
+    length,
+  }: Stretch & {
+    readonly stride: number;
+    readonly map: AxisMap;
+    readonly length: number;
+  },
 ): void {
   const { source: sources, factors } = map;
-  if (factor === 1 && factors === null) {
-    for (let i = 0; i < sources.length; i++)
-      to[target + i * stride] = from[source + (sources[i] as number) * stride] as number;
-    return;
-  }
   for (let i = 0; i < sources.length; i++) {
-    const scale = factor * (factors?.[i] ?? 1);
-    to[target + i * stride] = ((from[source + (sources[i] as number) * stride] as number) + offset) * scale - offset;
+    const scale = factors === null ? factor : factor * (factors[i] as number);
+    const at = target + i * stride;
+    const start = source + (sources[i] as number) * stride;
+    // In two loops, as rounding must not touch what is only moved.
+    if (scale === 1) for (let j = 0; j < length; j++) to[at + j] = from[start + j] as number;
+    else for (let j = 0; j < length; j++) to[at + j] = ((from[start + j] as number) + offset) * scale - offset;
   }
 }

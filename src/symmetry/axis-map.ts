@@ -11,6 +11,7 @@ export interface AxisMap {
 /** The maps of one axis: one map, or one for each index of the other axes on which its blocks depend. */
 export interface AxisMaps {
   readonly dependsOn: readonly number[];
+  readonly isPermuted: boolean;
   readonly isScaled: boolean;
   /** The map where the other axes are at `indices`. */
   readonly at: (indices: readonly number[]) => AxisMap;
@@ -23,19 +24,28 @@ export function axisMaps(layout: Layout, axis: number, element: GroupElement): A
   const elsewhere = runs.flatMap(placesOf).filter((place) => place.axis !== axis);
   const dependsOn = [...new Set(elsewhere.map((place) => place.axis))];
   const known = new Map<string, AxisMap>();
+  let fixed: AxisMap | null = null;
   const at = (indices: readonly number[]) => {
+    if (fixed) return fixed;
     const context: Context = new Map();
     for (const other of dependsOn) locate(layout.axes[other] as readonly Block[], indices[other] as number, context);
     const key = elsewhere.map((place) => context.get(keyOf(place))).join();
     const map = known.get(key) ?? mapOf(blocks, { element, context });
     known.set(key, map);
+    if (elsewhere.length === 0) fixed = map;
     return map;
   };
-  return { dependsOn, isScaled: runs.some(({ powers }) => powers.some((power) => !isTrivial(element, power))), at };
+  const isPermuted = runs.some((run) => moves(element, run));
+  const isScaled = runs.some(({ powers }) => powers.some((power) => !isTrivial(element, power)));
+  return { dependsOn, isPermuted, isScaled, at };
 }
 
 function placesOf({ within, powers }: Run): Place[] {
   return [...within, ...powers.flatMap((power) => power.within)];
+}
+
+function moves({ permutations }: GroupElement, { factor, size }: Run): boolean {
+  return factor !== null && (permutations[factor] as Int32Array).some((from, at) => from !== at % size);
 }
 
 function isTrivial({ scales }: GroupElement, { generator }: Power): boolean {
@@ -47,29 +57,69 @@ interface Situation {
   readonly context: Context;
 }
 
-function mapOf(blocks: readonly Block[], situation: Situation): AxisMap {
-  const [first, ...rest] = blocks;
-  if (!first) return { source: Int32Array.of(0), factors: null };
-  return "sum" in first ? sumMap(first.sum, situation) : runMap(first, rest, situation);
+/** A block of a product, and how far apart its indices lie. */
+interface Piece {
+  readonly block: Block;
+  readonly stride: number;
 }
 
-function runMap(run: Run, rest: readonly Block[], situation: Situation): AxisMap {
-  const inner = sizeOf(rest);
-  const source = new Int32Array(run.size * inner);
-  const factors = new Float64Array(source.length).fill(1);
-  const key = keyOf(run.place);
-  const isSame = !runsOf(rest).some((each) => placesOf(each).some((place) => keyOf(place) === key));
-  const [moves, scales] = [sourcesOf(run, situation), scalesOf(run, situation)];
-  let map: AxisMap | null = null;
-  for (let unit = 0; unit < run.size; unit++) {
-    situation.context.set(key, unit);
-    if (!map || !isSame) map = mapOf(rest, situation);
-    for (let i = 0; i < inner; i++) {
-      source[unit * inner + i] = moves(unit) * inner + (map.source[i] as number);
-      factors[unit * inner + i] = scales(unit) * (map.factors?.[i] ?? 1);
+function mapOf(blocks: readonly Block[], situation: Situation): AxisMap {
+  const size = sizeOf(blocks);
+  const [source, factors] = [new Int32Array(size), new Float64Array(size)];
+  const visit = ([piece, ...rest]: readonly Piece[], { target, from, factor }: Entry) => {
+    if (!piece) {
+      source[target] = from;
+      factors[target] = factor;
+      return;
     }
-  }
+    const { block, stride } = piece;
+    const step = "sum" in block ? sumSteps(block.sum, situation) : runSteps(block, situation);
+    for (let i = 0; i < block.size; i++) {
+      const { at, scale } = step(i);
+      visit(rest, { target: target + i * stride, from: from + at * stride, factor: factor * scale });
+    }
+  };
+  visit(inOrder(blocks), { target: 0, from: 0, factor: 1 });
   return { source, factors: factors.every((factor) => factor === 1) ? null : factors };
+}
+
+interface Entry {
+  readonly target: number;
+  readonly from: number;
+  readonly factor: number;
+}
+
+/** Each block after those on whose index it depends: in memory a block may come before them. */
+function inOrder(blocks: readonly Block[]): Piece[] {
+  const pieces = blocks.map((block, i) => ({ block, stride: sizeOf(blocks.slice(i + 1)) }));
+  const ordered: Piece[] = [];
+  const visit = (piece: Piece) => {
+    if (ordered.includes(piece)) return;
+    const needed = new Set(runsOf([piece.block]).flatMap(placesOf).map(keyOf));
+    for (const other of pieces) {
+      if (other !== piece && !("sum" in other.block) && needed.has(keyOf(other.block.place))) visit(other);
+    }
+    ordered.push(piece);
+  };
+  for (const piece of pieces) visit(piece);
+  return ordered;
+}
+
+/** Where an index of a block comes from, and what it is multiplied by. */
+type Steps = (index: number) => { readonly at: number; readonly scale: number };
+
+function runSteps(run: Run, situation: Situation): Steps {
+  const [sourceOf, scaleOf] = [sourcesOf(run, situation), scalesOf(run, situation)];
+  const key = keyOf(run.place);
+  return (unit) => {
+    situation.context.set(key, unit);
+    return { at: sourceOf(unit), scale: scaleOf(unit) };
+  };
+}
+
+function sumSteps(parts: readonly (readonly Block[])[], situation: Situation): Steps {
+  const { source, factors } = sumMap(parts, situation);
+  return (index) => ({ at: source[index] as number, scale: factors?.[index] ?? 1 });
 }
 
 function sumMap(parts: readonly (readonly Block[])[], situation: Situation): AxisMap {

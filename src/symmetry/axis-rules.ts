@@ -119,8 +119,9 @@ function everyNth(
     return;
   }
   const inner = auxiliary(reading, step);
+  const singly = Array.from({ length: step }, () => auxiliary(reading, 1));
+  equate(reading, { kind: "product", parts: [inner] }, { kind: "sum", parts: singly });
   equate(reading, { kind: "product", parts: [whole] }, { kind: "product", parts: [taken, inner] });
-  pinAxis(reading, inner, why);
 }
 
 /** Windows that slide over the axes from 2 on fix their order, unless each is one element. */

@@ -19,11 +19,16 @@ export interface CanonicalForm {
  * rounding of their own type, bit by bit where they differ by permutations and signs alone.
  */
 export function canonicalForm(group: SymmetryGroup, parameters: Parameters): CanonicalForm {
-  const tolerance = roundingOf(parameters);
-  const gauge = canonicalGauge(group, placedTensors(group, parameters), { tolerance });
-  const gauged = act(group, gauge, parameters);
+  const { parameters: gauged, element: gauge } = gaugedForm(group, parameters);
   const order = sortingElement(group, fingerprints(group, placedTensors(group, gauged)));
   return { parameters: act(group, order, gauged), element: compose(group, order, gauge) };
+}
+
+/** The same parameters in their canonical gauge, with all units in their places. */
+export function gaugedForm(group: SymmetryGroup, parameters: Parameters): CanonicalForm {
+  const tolerance = roundingOf(parameters);
+  const element = canonicalGauge(group, placedTensors(group, parameters), { tolerance });
+  return { parameters: act(group, element, parameters), element };
 }
 
 const roundings: { readonly [D in DType]?: number } = {

@@ -189,14 +189,14 @@ function axisFeatures(
   }: { readonly runs: readonly Run[]; readonly context: Context; readonly featuresOf: FeaturesOf },
 ): Float64Array {
   const features = new Float64Array(size * FEATURES).fill(1);
+  const sources = runs.map((run) => ({ run, own: featuresOf(run) }));
   for (let index = 0; index < size; index++) {
     const here: Context = new Map(context);
     locate(blocks, index, here);
-    for (const run of runs) {
+    for (const { run, own } of sources) {
       const unit = here.get(keyOf(run.place));
       if (unit === undefined) continue;
       const from = (copyAt(run.within, here) * run.size + unit) * FEATURES;
-      const own = featuresOf(run);
       for (let i = 0; i < FEATURES; i++) {
         features[index * FEATURES + i] = (features[index * FEATURES + i] as number) * (own[from + i] as number);
       }

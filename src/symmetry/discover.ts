@@ -1,4 +1,4 @@
-import { input, topologicalOrder, type Value } from "../graph/index.ts";
+import { topologicalOrder, type Value } from "../graph/index.ts";
 import type { Network } from "../nets/index.ts";
 import { assembleGroup } from "./assemble.ts";
 import { readAxes } from "./axis-rules.ts";
@@ -7,6 +7,7 @@ import { solveExponents } from "./exponents.ts";
 import type { Layout, SymmetryGroup } from "./group.ts";
 import { type Leaves, leavesOf } from "./leaves.ts";
 import { matrixGroups } from "./matrix-groups.ts";
+import { networkOutput } from "./network-graph.ts";
 import { newTrace, pinAxis, result, startStep, type Trace } from "./trace.ts";
 
 /** A graph as the discovery read it, from which it can explain what it found. */
@@ -27,21 +28,13 @@ export function discoverSymmetry(network: Network): SymmetryGroup {
 /** The same, with what is needed to explain it. */
 export function discoverNetwork(network: Network): Discovery {
   return discoverGraph(
-    [outputOf(network)],
+    [networkOutput(network, { shape: [BATCH, ...network.inputShape], dtype: "float64" })],
     network.parameters.map(({ name }) => name),
   );
 }
 
 // An axis of size 1 could not be told from one that is broadcast.
 const BATCH = 2;
-
-/** The output of a network for inputs named by their parameters. */
-export function outputOf(network: Network): Value {
-  const isTokens = network.inputKind === "tokens";
-  const x = input(" x", isTokens ? "int64" : "float64", [BATCH, ...network.inputShape]);
-  const parameters = network.parameters.map(({ name, shape }) => [name, input(name, "float64", shape)] as const);
-  return network.apply(x, Object.fromEntries(parameters)).output;
-}
 
 /** The symmetry group of a graph under transformations of the inputs called `parameters`. */
 export function discoverGraph(outputs: readonly Value[], parameters: readonly string[]): Discovery {

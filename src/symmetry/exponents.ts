@@ -1,6 +1,7 @@
 import type { Operator, Value } from "../graph/index.ts";
 import { elementCount, toNumbers } from "../tensor/index.ts";
 import { type Component, type Leaf, type Leaves, type RelatedStep, type Relation, valueLeaves } from "./leaves.ts";
+import { axisOf } from "./trace.ts";
 
 /** A combination of generators, by their coefficients. */
 export type Combination = ReadonlyMap<number, number>;
@@ -43,7 +44,8 @@ export function solveExponents(
   }
   for (const output of outputs) requireNone(flow, valueLeaves(leaves, output));
   const generators = [...owners].filter(([id]) => system.isFree(id)).map(([id, leaf]) => ({ id, leaf }));
-  return { kind, generators, of: (leaf) => system.resolve(flow.powers.get(leaf) ?? none) };
+  const solved = new Map([...flow.powers].map(([leaf, combination]) => [leaf, system.resolve(combination)]));
+  return { kind, generators, of: (leaf) => solved.get(leaf) ?? none };
 }
 
 /** A linear system of equations "combination = 0" over the reals or modulo 2. */
@@ -188,9 +190,16 @@ const structure: Rule = (flow, { operands, results }) => {
   return flow.system.resolve(first);
 };
 
-/** What is cut off may scale as it likes. */
-const cutting: Rule = (flow, component, ...rest) =>
-  component.results.length === 0 ? none : structure(flow, component, ...rest);
+/** What is cut off may scale as it likes; where entries are skipped, those that are taken are among what scales. */
+const cutting: Rule = (flow, component, value, relation) => {
+  const { axes, trace } = flow.leaves;
+  const { steps } = (value as Value<"Slice">).attributes;
+  const operand = value.operands[0] as Value;
+  const isSkipping = component.operands.some(({ leaf }) =>
+    steps.some((step, axis) => step !== 1 && axisOf(trace, operand, axis) === axes[leaf]),
+  );
+  return component.results.length === 0 && !isSkipping ? none : structure(flow, component, value, relation);
+};
 
 /** Zeros scale by anything. */
 const padding: Rule = (flow, component, ...rest) =>

@@ -1,7 +1,7 @@
 import type { Parameters } from "../nets/index.ts";
 import { fold, normal, type RngKey, rngKey } from "../tensor/index.ts";
-import { canonicalForm, roundingOf } from "./canonical.ts";
-import { contract, FEATURES, type FeaturesOf } from "./contract.ts";
+import { gaugedForm, roundingOf } from "./canonical.ts";
+import { contract } from "./contract.ts";
 import { type Fingerprints, featureSource, fingerprints, type Placed, placedTensors } from "./fingerprint.ts";
 import type { SymmetryGroup } from "./group.ts";
 
@@ -26,7 +26,7 @@ const GRAIN = 2 ** -8;
  * of all weights by a part in a hundred changes it almost surely, one by less than a part in 10,000 hardly ever.
  */
 export async function orbitHash(group: SymmetryGroup, parameters: Parameters): Promise<OrbitHash> {
-  const tensors = placedTensors(group, canonicalForm(group, parameters).parameters);
+  const tensors = placedTensors(group, gaugedForm(group, parameters).parameters);
   const numbers = invariants(group, tensors);
   const cells = numbers.map((x) => Math.round(x / GRAIN));
   const shapes = [...tensors.values()].map(({ layout }) => layout.shape);
@@ -49,16 +49,11 @@ export function invariants(group: SymmetryGroup, tensors: ReadonlyMap<string, Pl
   });
 }
 
-/** Sums of a tensor's entries times the features of their indices, over their spread, and the size of the tensor. */
+/** Sums of a tensor's entries times the features of their indices, over its norm, and the size of the tensor. */
 function tensorInvariants(group: SymmetryGroup, prints: Fingerprints, placed: Placed): number[] {
-  const featuresOf = featureSource(group, prints)(placed);
-  const sums = contract({ ...placed, featuresOf }, null);
-  const spreads = contract({ ...placed, featuresOf: squared(featuresOf), squares: true }, null);
-  const [size = 0] = contract({ ...placed, featuresOf: (run) => featuresOf(run).map(() => 1), squares: true }, null);
-  const scaled = Array.from(sums, (sum, i) => ((spreads[i] as number) > 0 ? sum / Math.sqrt(spreads[i] as number) : 0));
-  return [...scaled.slice(0, FEATURES), size > 0 ? Math.log2(size) : 0];
-}
-
-function squared(featuresOf: FeaturesOf): FeaturesOf {
-  return (run) => featuresOf(run).map((x) => x * x);
+  const sums = contract({ ...placed, featuresOf: featureSource(group, prints)(placed) }, null);
+  let square = 0;
+  const { data } = placed.tensor;
+  for (let i = 0; i < data.length; i++) square += Number(data[i]) ** 2;
+  return square > 0 ? [...sums.map((sum) => sum / Math.sqrt(square)), Math.log2(square)] : [0, 0, 0, 0, 0];
 }

@@ -1,6 +1,8 @@
+export type { AxisRange } from "./absorption.ts";
 export { act, actOnTensor } from "./act.ts";
 export { type CanonicalForm, canonicalForm } from "./canonical.ts";
 export { type Certificate, type CertifyOptions, certify } from "./certificate.ts";
+export { type ChainTextOptions, chainText } from "./chain-text.ts";
 export { type Discovery, discoverGraph, discoverNetwork, discoverSymmetry } from "./discover.ts";
 export { discoverModel } from "./discover-model.ts";
 export {
@@ -11,6 +13,14 @@ export {
   type RandomOptions,
   randomElement,
 } from "./element.ts";
+export {
+  type Explanation,
+  explain,
+  type FreePart,
+  type Link,
+  type PinnedPart,
+  type TiedSite,
+} from "./explain.ts";
 export type {
   Block,
   Factor,
@@ -26,7 +36,10 @@ export type {
   SymmetryGroup,
 } from "./group.ts";
 export { type OrbitHash, orbitHash } from "./hash.ts";
+export { type HeadShift, type HeadSymmetry, headSymmetry } from "./head.ts";
 export { absorbGains, matrixDimension, mix } from "./mix.ts";
+export { type FactorOrder, type GroupOrder, groupOrder, type OrderSize, orderValue } from "./order.ts";
 export { randomMatrices } from "./random-matrices.ts";
 export { compareOrbits, type OrbitComparison } from "./same-orbit.ts";
+export { type Shift, shiftsOf } from "./shifts.ts";
 export { type Stabiliser, stabiliser, type UnitSet } from "./stabiliser.ts";

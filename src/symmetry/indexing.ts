@@ -1,4 +1,4 @@
-import type { Block, Place, Run } from "./group.ts";
+import type { Block, Layout, Place, Run } from "./group.ts";
 
 /** The index along each leaf that has been fixed. */
 export type Context = Map<string, number>;
@@ -42,4 +42,19 @@ function locateInSum(parts: readonly (readonly Block[])[], index: number, contex
 /** The copy that the indices along `within` make. */
 export function copyAt(within: readonly Place[], context: Context): number {
   return within.reduce((copy, place) => copy * place.size + (context.get(keyOf(place)) as number), 0);
+}
+
+/** The same memory with an axis for each block. */
+export function apart({ axes, offset }: Layout): Layout {
+  const blocks = axes.flat();
+  const homes = new Map(
+    blocks.flatMap((block, axis) => runsOf([block]).map(({ place }) => [keyOf(place), axis] as const)),
+  );
+  const placed = (place: Place): Place => ({ ...place, axis: homes.get(keyOf(place)) as number });
+  const moved = (block: Block): Block => {
+    if ("sum" in block) return { ...block, sum: block.sum.map((part) => part.map(moved)) };
+    const powers = block.powers.map((power) => ({ ...power, within: power.within.map(placed) }));
+    return { ...block, place: placed(block.place), within: block.within.map(placed), powers };
+  };
+  return { shape: blocks.map(({ size }) => size), axes: blocks.map((block) => [moved(block)]), offset };
 }

@@ -51,7 +51,7 @@ export function transposed(matrix: Float64Array, n: number): Float64Array {
 
 /** The inverse of an n x n matrix by elimination with row pivots; null where it is singular. */
 export function inverted(matrix: Float64Array, n: number): Float64Array | null {
-  const rows = Array.from({ length: n }, (_, i) => {
+  const rows: Float64Array[] = Array.from({ length: n }, (_, i) => {
     const row = new Float64Array(2 * n);
     row.set(matrix.subarray(i * n, (i + 1) * n));
     row[n + i] = 1;

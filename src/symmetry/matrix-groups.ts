@@ -1,7 +1,9 @@
-import type { Operator, Value } from "../graph/index.ts";
+import type { Value } from "../graph/index.ts";
 import type { Exponents } from "./exponents.ts";
 import type { MatrixGroup } from "./group.ts";
 import { axisLeaves, type Component, type Leaf, type Leaves, valueLeaves } from "./leaves.ts";
+import { isLinearAt } from "./linearity.ts";
+import { rotaryLeaves } from "./rotary.ts";
 import { axisOf } from "./trace.ts";
 
 /** What mixes the units of an atom linearly and leaves the function as it is. */
@@ -15,17 +17,21 @@ export interface Mixing {
 interface Treatment {
   isLinear: boolean;
   readonly norms: Value[];
-  rotations: number;
 }
 
-/** Finds the atoms whose units may be mixed by matrices, beyond permutations, scales and signs. */
+/** The kind of units whose order is fixed and whose scaling starts at a leaf; atoms are the kinds of all others. */
+export function pinnedKind(leaf: Leaf): number {
+  return -1 - leaf;
+}
+
+/** Finds the kinds of units that may be mixed by matrices, beyond permutations, scales and signs. */
 export function matrixGroups(
   leaves: Leaves,
   { scales, outputs }: { readonly scales: Exponents; readonly outputs: readonly Value[] },
 ): ReadonlyMap<number, Mixing> {
   const treatments = new Map<number, Treatment>();
   const treatmentOf = (atom: number) => {
-    const known = treatments.get(atom) ?? { isLinear: true, norms: [], rotations: 0 };
+    const known = treatments.get(atom) ?? { isLinear: true, norms: [] };
     treatments.set(atom, known);
     return known;
   };
@@ -36,12 +42,12 @@ export function matrixGroups(
     for (const leaf of relation.misfits) treatmentOf(leaves.atoms[leaf] as number).isLinear = false;
     for (const component of relation.components) treat(leaves, treatmentOf(component.atom), { value, component });
   }
-  return new Map(
-    [...treatments].flatMap(([atom, treatment]) => {
-      const mixing = mixingOf(leaves, atom, { treatment, scales });
-      return mixing ? [[atom, mixing]] : [];
-    }),
-  );
+  const free = [...treatments].flatMap(([atom, treatment]) => {
+    const mixing = mixingOf(leaves, atom, { treatment, scales });
+    return mixing ? [[atom, mixing] as const] : [];
+  });
+  const rotary: Mixing = { matrix: "rotary", gains: [] };
+  return new Map([...free, ...rotaryLeaves(leaves, scales).map((leaf) => [pinnedKind(leaf), rotary] as const)]);
 }
 
 function treat(
@@ -52,50 +58,6 @@ function treat(
   if (isNorm(value) && isWholeNorm(leaves, value, component)) treatment.norms.push(value);
   else if (!isLinearAt(value, component)) treatment.isLinear = false;
 }
-
-/** Whether the units of a component are at most multiplied by what does not depend on them. */
-function isLinearAt(value: Value, { operands, results }: Component): boolean {
-  const places = operands.map(({ place }) => place);
-  const isSummed = results.length === 0;
-  switch (kindOf[value.op]) {
-    case "input":
-      return true;
-    case "sum":
-      return !isSummed && value.operands.every((_, place) => places.includes(place));
-    case "structure":
-      return value.op === "Slice" || (!isSummed && places.length > 0);
-    case "product":
-      return isSummed ? places.length === 2 && places[0] !== places[1] : isFactor(value, places);
-    default:
-      return false;
-  }
-}
-
-/** Whether one factor carries the units, and so does the bias where there is one. */
-function isFactor({ operands }: Value, places: readonly number[]): boolean {
-  return places.filter((place) => place < 2).length === 1 && (operands.length === 2 || places.includes(2));
-}
-
-const kindOf: { readonly [O in Operator]?: "input" | "sum" | "structure" | "product" } = {
-  Input: "input",
-  Add: "sum",
-  Sub: "sum",
-  Neg: "structure",
-  Cast: "structure",
-  Expand: "structure",
-  Reshape: "structure",
-  Transpose: "structure",
-  Slice: "structure",
-  Concat: "structure",
-  ReduceSum: "structure",
-  ReduceMean: "structure",
-  AveragePool: "structure",
-  Gather: "structure",
-  Mul: "product",
-  MatMul: "product",
-  Conv: "product",
-  ConvInputGrad: "product",
-};
 
 function isNorm({ op }: Value): boolean {
   return op === "LayerNormalization" || op === "RMSNormalization";
@@ -115,9 +77,8 @@ function mixingOf(
   { treatment, scales }: { readonly treatment: Treatment; readonly scales: Exponents },
 ): Mixing | null {
   const { isLinear, norms } = treatment;
-  if (!isLinear) return null;
+  if (!isLinear || leaves.trace.atoms.pins[atom]) return null;
   if (norms.length > 0) return orthogonalStream(leaves, norms, scales);
-  if (leaves.trace.atoms.pins[atom]) return null;
   const own = scales.generators.filter(({ leaf }) => leaves.atoms[leaf] === atom);
   return { matrix: own.length === 1 ? "general-linear" : "orthogonal", gains: [] };
 }

@@ -1,5 +1,5 @@
 import type { Operator, Value } from "../graph/index.ts";
-import { elementCount, stridesOf, toNumbers } from "../tensor/index.ts";
+import { stridesOf, toNumbers } from "../tensor/index.ts";
 import type { Form, Segment } from "./axis-form.ts";
 import type { Exponents } from "./exponents.ts";
 import type { Component, Leaf, Leaves, RelatedStep } from "./leaves.ts";
@@ -12,17 +12,20 @@ export interface Planes {
   readonly roles: ReadonlyMap<Leaf, Role>;
   /** The leaf of the other part. */
   readonly partners: ReadonlyMap<Leaf, Leaf>;
+  /** Leaves of neighbours that lie along the next axis. */
+  readonly loose: ReadonlySet<Leaf>;
 }
 
 /** Pairs the leaves of all axes: halves that follow each other in a direct sum, and leaves of two neighbours each. */
 export function planesOf({ trace, forms, atoms }: Leaves, scales: Exponents): Planes {
   const roles = new Map<Leaf, Role>();
   const partners = new Map<Leaf, Leaf>();
+  const loose = new Set<Leaf>();
   const scalesAs = (leaf: Leaf) => {
     const powers = trace.atoms.pins[atoms[leaf] as number] ? [...scales.of(leaf)] : [];
     return powers.map(([id, exponent]) => `${id} ${exponent}`).join();
   };
-  const note = (form: Form, next: Form | undefined) => {
+  const note = (form: Form, next: Form) => {
     for (let i = 0; i < form.length; i++) {
       const [segment, following] = [form[i] as Segment, form[i + 1]];
       const [a, b] = [soleLeaf(segment), soleLeaf(following ?? [])];
@@ -34,18 +37,21 @@ export function planesOf({ trace, forms, atoms }: Leaves, scales: Exponents): Pl
       }
       const last = segment.at(-1);
       const nested = typeof last === "object" ? last.sum : null;
-      const paired = nested ? (isUnitPair(nested) ? segment.at(-2) : undefined) : isUnitPair(next ?? []) ? last : null;
-      if (typeof paired === "number" && (nested || form.length === 1) && scalesAs(paired) !== "")
+      const isLoose = nested === null && form.length === 1 && isUnitPair(next);
+      const paired = isLoose ? last : nested && isUnitPair(nested) ? segment.at(-2) : undefined;
+      if (typeof paired === "number" && scalesAs(paired) !== "") {
         roles.set(paired, "both");
-      if (nested) note(nested, undefined);
+        if (isLoose) loose.add(paired);
+      }
+      if (nested) note(nested, []);
     }
   };
   for (const [value, first] of trace.firstAxis) {
     value.shape.forEach((_, axis) => {
-      note(forms[first + axis] as Form, axis + 1 < value.rank ? forms[first + axis + 1] : undefined);
+      note(forms[first + axis] as Form, axis + 1 < value.rank ? (forms[first + axis + 1] as Form) : []);
     });
   }
-  return { roles, partners };
+  return { roles, partners, loose };
 }
 
 function soleLeaf([piece, ...rest]: Segment): Leaf | null {
@@ -66,8 +72,8 @@ interface Context {
 export function hasEqualParts(context: Context, value: Value, [a, b]: readonly [Leaf, Leaf]): boolean {
   if (value.op === "Constant") return isConstantInParts(context, value as Value<"Constant">, [a, b]);
   const { relation } = context.steps.get(value) as RelatedStep;
-  const with_ = (leaf: Leaf) => relation.components.find(({ results }) => results.includes(leaf)) as Component;
-  const [first, second] = [with_(a), with_(b)];
+  const componentOf = (leaf: Leaf) => relation.components.find(({ results }) => results.includes(leaf)) as Component;
+  const [first, second] = [componentOf(a), componentOf(b)];
   if (a !== b && first === second) return value.op === "Concat";
   if (!keepsEntriesApart.has(value.op) || first.operands.length !== second.operands.length) return false;
   return first.operands.every(({ place, leaf }) => {
@@ -79,3 +85,28 @@ export function hasEqualParts(context: Context, value: Value, [a, b]: readonly [
 const keepsEntriesApart: ReadonlySet<Operator> = new Set<Operator>([
   ...(["Add", "Sub", "Mul", "Div", "Neg", "Cos", "Sin", "Cast", "Reshape", "Transpose", "Expand", "Gather"] as const),
 ]);
+
+/** Whether a constant repeats its first half along the axis of two leaves, or its entries in pairs along that of one. */
+function isConstantInParts({ leaves }: Context, value: Value<"Constant">, [a, b]: readonly [Leaf, Leaf]): boolean {
+  const axis = (leaves.axes[a] as number) - (leaves.trace.firstAxis.get(value) as number);
+  const form = leaves.forms[leaves.axes[a] as number] as Form;
+  const isHalf = a !== b && form.length === 2 && form.every((segment) => soleLeaf(segment) !== null);
+  const isPaired = a === b && hasNeighbours(form) && (form[0] as Segment).length === 2;
+  if (!isHalf && !isPaired) return false;
+  const { shape } = value;
+  const stride = stridesOf(shape)[axis] as number;
+  const size = shape[axis] as number;
+  const apart = isHalf ? size / 2 : 1;
+  const numbers = toNumbers(value.attributes.value);
+  return numbers.every((x, at) => {
+    const index = Math.floor(at / stride) % size;
+    const isFirst = isHalf ? index < apart : index % 2 === 0;
+    return !isFirst || x === numbers[at + apart * stride];
+  });
+}
+
+/** Whether an axis is of pairs: one segment that ends in two single indices. */
+function hasNeighbours(form: Form): boolean {
+  const last = form[0]?.at(-1);
+  return form.length === 1 && typeof last === "object" && isUnitPair(last.sum);
+}

@@ -1,17 +1,7 @@
 import { topologicalOrder, type Value } from "../graph/index.ts";
 import type { Network } from "../nets/index.ts";
-import {
-  convert,
-  elementCount,
-  fold,
-  normal,
-  permutation,
-  type RngKey,
-  reshape,
-  stack,
-  type Tensor,
-  tensor,
-} from "../tensor/index.ts";
+import { fold, normal, permutation, type RngKey, stack, type Tensor, tensor } from "../tensor/index.ts";
+import { inputName, networkOutput } from "./network-graph.ts";
 
 /** Sequences of tokens beyond the first are this long: only the first has to reach every position. */
 const shortSequence = 64;
@@ -54,14 +44,18 @@ function tokenStream(key: RngKey, vocabulary: number, count: number): BigInt64Ar
 
 /** Rows of the smallest table in which tokens are looked up. */
 function vocabularyOf(network: Network): number {
-  const { x, output } = networkGraph(network, { batch: 2, dtype: "float64" });
-  const looked = new Set<Value>([x]);
+  const output = networkOutput(network, { shape: [1, ...network.inputShape], dtype: "float64" });
+  const tokens = new Set<Value>();
   const sizes: number[] = [];
   for (const value of topologicalOrder([output])) {
     const [table, indices] = value.operands as readonly [Value?, Value?];
-    if (value.op === "Gather" && table && indices && looked.has(indices) && !looked.has(table)) {
-      sizes.push(table.shape[(value as Value<"Gather">).attributes.axis] as number);
-    } else if (value.operands.some((operand) => looked.has(operand))) looked.add(value);
+    const isLookup = value.op === "Gather" && indices && tokens.has(indices);
+    if (isLookup) sizes.push(table?.shape[(value as Value<"Gather">).attributes.axis] as number);
+    else if (isInput(value, inputName) || value.operands.some((operand) => tokens.has(operand))) tokens.add(value);
   }
-  return Math.min(...sizes, network.outputs);
+  return sizes.length > 0 ? Math.min(...sizes) : network.outputs;
+}
+
+function isInput(value: Value, name: string): boolean {
+  return value.op === "Input" && (value as Value<"Input">).attributes.name === name;
 }

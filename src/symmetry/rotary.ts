@@ -1,9 +1,8 @@
 import type { Value } from "../graph/index.ts";
-import type { Form, Segment } from "./axis-form.ts";
 import type { Exponents } from "./exponents.ts";
 import type { Component, Leaf, Leaves, RelatedStep } from "./leaves.ts";
 import { isLinearAt } from "./linearity.ts";
-import { hasEqualParts, isUnitPair, type Planes, planesOf } from "./planes.ts";
+import { hasEqualParts, type Planes, planesOf } from "./planes.ts";
 
 /**
  * Units of fixed order that come in planes (two halves of an axis, or neighbours along it) which the graph only turns
@@ -46,10 +45,10 @@ function idsOf({ scales }: Flow, { operands, results }: Component): number[] {
 /** Whether both parts of every plane are treated alike, and linearly. */
 function isComplexLinear(flow: Flow, { value, relation }: RelatedStep, component: Component): boolean {
   const operands = component.operands.filter(({ leaf }) => carries(flow, leaf));
-  const [role, ...others] = [...operands.map(({ leaf }) => leaf), ...component.results].map((leaf) =>
-    flow.planes.roles.get(leaf),
-  );
+  const members = [...operands.map(({ leaf }) => leaf), ...component.results];
+  const [role, ...others] = members.map((leaf) => flow.planes.roles.get(leaf));
   if (!role || others.some((other) => other !== role)) return false;
+  if (value.op !== "Reshape" && members.some((leaf) => flow.planes.loose.has(leaf))) return false;
   if (!isLinearAt(value, { ...component, operands })) return false;
   const fixed = component.operands.filter(({ leaf }) => !carries(flow, leaf));
   if (component.results.length === 0 || role === "both") {
@@ -144,34 +143,37 @@ function termsOf(flow: Flow, value: Value, leaf: Leaf, inside: Component[]): Ter
     termsOf(flow, value.operands[place] as Value, leaf, inside);
   switch (value.op) {
     case "Neg":
-      return times(of(first), -1, "");
+      return times(of(first), -1);
     case "Cast":
     case "Transpose":
     case "Reshape":
     case "Expand":
-      return times(of(first), 1, `${value.op} ${JSON.stringify(value.attributes)}`);
+      return through(of(first), `${value.op} ${JSON.stringify(value.attributes)}`);
     case "Mul":
-      return operands.length === 1 ? times(of(first), 1, multiplier(flow, value, 1 - first.place)) : null;
+      return operands.length === 1 ? through(of(first), multiplier(flow, value, 1 - first.place)) : null;
     case "Add":
     case "Sub":
       return operands.length === 2 ? sum(operands.map(of), value.op === "Add" ? 1 : -1) : null;
     case "Slice":
       return flow.planes.roles.get(first.leaf) === "both"
         ? neighbour(flow, value as Value<"Slice">, first.leaf)
-        : times(of(first), 1, rangeBeside(flow, value as Value<"Slice">, first.leaf));
+        : through(of(first), rangeBeside(flow, value as Value<"Slice">, first.leaf));
     default:
       return null;
   }
 }
 
-function times(terms: readonly Term[] | null, factor: 1 | -1, what: string): Term[] | null {
-  if (!terms) return null;
-  return terms.map(({ part, sign, key }) => ({ part, sign: (sign * factor) as 1 | -1, key: `${key}; ${what}` }));
+function times(terms: readonly Term[] | null, factor: 1 | -1): Term[] | null {
+  return terms?.map((term) => ({ ...term, sign: (term.sign * factor) as 1 | -1 })) ?? null;
+}
+
+function through(terms: readonly Term[] | null, what: string): Term[] | null {
+  return terms?.map((term) => ({ ...term, key: `${term.key}; ${what}` })) ?? null;
 }
 
 function sum([a, b]: readonly (readonly Term[] | null)[], sign: 1 | -1): Term[] | null {
-  const second = times(b ?? null, sign, "");
-  return a && second ? [...(times(a, 1, "") as Term[]), ...second] : null;
+  const second = times(b ?? null, sign);
+  return a && second ? [...a, ...second] : null;
 }
 
 function multiplier({ leaves }: Flow, value: Value, place: number): string {
@@ -193,14 +195,8 @@ function axisWithin({ axes, trace }: Leaves, value: Value, leaf: Leaf): number {
 /** One of two neighbours, which lie on the axis of their plane or on the next one. */
 function neighbour(flow: Flow, value: Value<"Slice">, leaf: Leaf): Term[] | null {
   const own = axisWithin(flow.leaves, value.operands[0] as Value, leaf);
-  const next = own + 1;
-  const axis = hasNeighbours(flow.leaves.forms[flow.leaves.axes[leaf] as number] as Form) ? own : next;
+  const axis = flow.planes.loose.has(leaf) ? own + 1 : own;
   const part = value.attributes.starts[axis];
   if (part !== 0 && part !== 1) return null;
   return [{ part, sign: 1, key: `plane ${leaf}; ${rangeBeside(flow, value, leaf, axis)}` }];
-}
-
-function hasNeighbours(form: Form): boolean {
-  const last = (form[0] as Segment).at(-1);
-  return typeof last === "object" && isUnitPair(last.sum);
 }
