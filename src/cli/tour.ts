@@ -3,6 +3,7 @@ import type { Engine } from "../engine/index.ts";
 import { lineChart } from "../figures/index.ts";
 import { mlp, type Network, type Parameters } from "../nets/index.ts";
 import { progressBar, writeFileAtomically } from "../node/index.ts";
+import { act, certify, discoverSymmetry, groupOrder, orbitHash, randomElement } from "../symmetry/index.ts";
 import { rngKey, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
 import { type Evaluation, evaluate, memberParameters, train } from "../train/index.ts";
 import { chart } from "./chart.ts";
@@ -37,6 +38,7 @@ async function run(call: Call): Promise<Outcome> {
   const ends = await evaluate(network, [a, b], dataset, { engine });
   const trained = performance.now();
   const line = await lossAlongLine(network, dataset, engine, a, b);
+  const twin = await twinOf(network, a, engine);
   const figure = textOf(call, "out");
   if (figure !== undefined) await writeFigure(figure, line, call);
   const seconds = { train: (trained - start) / 1000, line: (performance.now() - trained) / 1000 };
@@ -47,9 +49,10 @@ async function run(call: Call): Promise<Outcome> {
       steps: [
         { name: "train", network: network.description, data: dataset.name, epochs, models, seconds: seconds.train },
         { name: "line", points: line, seconds: seconds.line },
+        { name: "orbit", ...twin },
       ],
     },
-    text: describe(network, models, line, seconds),
+    text: [...describe(network, models, line, seconds), ...describeTwin(twin)],
   };
 }
 
@@ -111,6 +114,48 @@ function interpolate(a: Parameters, b: Parameters, t: number): Parameters {
       return [name, tensor("float32", from.shape, data)];
     }),
   );
+}
+
+/** Other weights of the same function. */
+interface Twin {
+  /** Distance of the weights over their norm. */
+  readonly weightDistance: number;
+  readonly outputDistance: number;
+  readonly log10Copies: number;
+  readonly hash: string;
+  readonly twinHash: string;
+}
+
+async function twinOf(network: Network, parameters: Parameters, engine: Engine): Promise<Twin> {
+  const group = discoverSymmetry(network);
+  const key = rngKey(0);
+  const twin = act(group, randomElement(group, key), parameters);
+  const { maxRelative } = await certify(network, parameters, twin, { engine, key });
+  const [{ hash }, { hash: twinHash }] = await Promise.all([orbitHash(group, parameters), orbitHash(group, twin)]);
+  const weightDistance = relativeDistance(parameters, twin);
+  const log10Copies = groupOrder(group).discrete.log10;
+  return { weightDistance, outputDistance: maxRelative, log10Copies, hash, twinHash };
+}
+
+function relativeDistance(a: Parameters, b: Parameters): number {
+  let [difference, norm] = [0, 0];
+  for (const [name, tensor] of Object.entries(a)) {
+    const [x, y] = [toNumbers(tensor), toNumbers(b[name] as Tensor)];
+    for (let i = 0; i < x.length; i++) {
+      difference += ((x[i] as number) - (y[i] as number)) ** 2;
+      norm += (x[i] as number) ** 2;
+    }
+  }
+  return Math.sqrt(difference / norm);
+}
+
+function describeTwin({ weightDistance, outputDistance, log10Copies, hash, twinHash }: Twin): string[] {
+  return [
+    "",
+    `Renumbering and rescaling the hidden units of the first moves its weights by ${formatPercent(weightDistance)} of their norm and its`,
+    `outputs by ${outputDistance.toExponential(0)}: one of 10^${log10Copies.toFixed(1)} copies, each with a scale per unit of its own. Modulo these`,
+    `symmetries both are ${hash.slice(0, 16)}...${hash === twinHash ? "" : ` and ${twinHash.slice(0, 16)}...`}`,
+  ];
 }
 
 function describe(
