@@ -2,7 +2,7 @@ import { canonicalForm, orbitHash } from "../symmetry/index.ts";
 import { certificateOptions } from "./certificate.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { weightsOf, weightsOptions } from "./weights-options.ts";
-import { describeElement, outputOf, outputOptions, writeCertified } from "./written-weights.ts";
+import { checkOutput, describeElement, outputOptions, writeCertified } from "./written-weights.ts";
 
 export const command: Command = {
   summary: "the one representative of all weights that are equal up to symmetry",
@@ -15,12 +15,12 @@ export const command: Command = {
 
 async function run(call: Call): Promise<Outcome> {
   const [path] = call.positionals as readonly [string];
-  outputOf(call);
   await using weights = await weightsOf(path, call);
+  await checkOutput(call, weights);
   const { group } = weights.discovery;
   const before = await weights.read();
   const { parameters: after, element } = canonicalForm(group, before);
-  return writeCertified(call, { weights, before, after, element }, async () => {
+  return await writeCertified(call, { weights, before, after, element }, async () => {
     const { hash, margin } = await orbitHash(group, after);
     return { json: { hash, margin }, text: [describeElement(element, group.factors), `hash ${hash}`] };
   });

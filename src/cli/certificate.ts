@@ -37,7 +37,7 @@ export async function certificateOf(weights: WeightsFile, { a, b, element }: Pai
   const probes = numberOf(call, "probes", { least: 1, most: 4096, whole: true });
   const tolerance = numberOf(call, "tolerance", { above: 0 });
   const data = await samplesOf(call);
-  return certify(weights.network(), a, b, {
+  return await certify(weights.network(), a, b, {
     engine,
     key: fold(seedKey(call), "probes"),
     ...(probes !== undefined && { probes }),

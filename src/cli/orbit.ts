@@ -4,7 +4,7 @@ import { certificateOptions, seedKey } from "./certificate.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { numberOf } from "./values.ts";
 import { weightsOf, weightsOptions } from "./weights-options.ts";
-import { describeElement, outputOf, outputOptions, writeCertified } from "./written-weights.ts";
+import { checkOutput, describeElement, outputOptions, writeCertified } from "./written-weights.ts";
 
 export const command: Command = {
   summary: "other weights of the same function: a random member of the orbit",
@@ -22,14 +22,14 @@ export const command: Command = {
 
 async function run(call: Call): Promise<Outcome> {
   const [path] = call.positionals as readonly [string];
-  outputOf(call);
   const spread = numberOf(call, "spread", { least: 1, most: 1000 }, 2);
   await using weights = await weightsOf(path, call);
+  await checkOutput(call, weights);
   const { group } = weights.discovery;
   const before = await weights.read();
   const element = randomElement(group, fold(seedKey(call), "orbit"), { spread });
   const after = act(group, element, before);
-  return writeCertified(call, { weights, before, after, element }, async () => ({
+  return await writeCertified(call, { weights, before, after, element }, async () => ({
     json: {},
     text: [describeElement(element, group.factors)],
   }));

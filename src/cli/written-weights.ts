@@ -1,4 +1,3 @@
-import { check } from "../errors.ts";
 import type { Parameters } from "../nets/index.ts";
 import type { WeightsFile } from "../node/index.ts";
 import type { Certificate, GroupElement } from "../symmetry/index.ts";
@@ -13,9 +12,13 @@ export const outputOptions: Readonly<Record<string, OptionSpec>> = {
   force: { help: "replace the file if it is there" },
 };
 
-/** The file that `-o` names. */
-export function outputOf(call: Call): string {
+function outputOf(call: Call): string {
   return requiredText(call, "out", "say with -o where to write");
+}
+
+/** Throws unless the weights can be written where `-o` says. */
+export function checkOutput(call: Call, weights: WeightsFile): Promise<void> {
+  return weights.checkTarget(outputOf(call), { force: call.options.force === true });
 }
 
 interface Change {
@@ -32,15 +35,9 @@ export async function writeCertified(
   describe: (certificate: Certificate) => Promise<{ json: Readonly<Record<string, unknown>>; text: readonly string[] }>,
 ): Promise<Outcome> {
   const output = outputOf(call);
-  check(output !== weights.path, () => ({
-    code: "usage",
-    where: "--out",
-    message: "expected another file than the input",
-    remedy: "choose another -o",
-  }));
   const certificate = await certificateOf(weights, { a: before, b: after, element }, call);
   const { json, text } = await describe(certificate);
-  const proof = { certificate: certificateJson(certificate) };
+  const proof = { assumptions: weights.assumptions, certificate: certificateJson(certificate) };
   const lines = [...notesOn(weights), ...text, ...certificateLines(certificate)];
   if (!certificate.ok)
     return { json: { output: null, ...json, ...proof }, text: [...lines, "nothing written"], status: 1 };

@@ -35,7 +35,7 @@ export {
 } from "./network.ts";
 export { networkFromOnnx } from "./onnx-network.ts";
 export type { ImageOptions } from "./options.ts";
-export { type Pairing, pair, type StoredTensors } from "./pairing.ts";
+export { compare, mismatch, type Pairing, pair, type StoredTensors } from "./pairing.ts";
 export { networkFrom, networkNames } from "./registry.ts";
 export { type ResnetOptions, resnet18, resnet20, resnet34, resnet50, resnet101, resnet152 } from "./resnet.ts";
 export { describedNetwork, descriptionKey, encodeModelFile, type Model, readParameters } from "./saved-network.ts";

@@ -1,29 +1,34 @@
-import { basename, dirname, join } from "node:path";
-import { type Checkpoint, encodeCheckpoint, type TensorEntry, writableFormat } from "../checkpoint/index.ts";
+import { type Checkpoint, writableFormat } from "../checkpoint/index.ts";
 import { check, InputError } from "../errors.ts";
+import { input, type Value } from "../graph/index.ts";
 import {
   descriptionKey,
+  type KnownNetwork,
   type LayoutOptions,
   type Network,
-  networkFromOnnx,
   networkOf,
   type Parameters,
   pair,
 } from "../nets/index.ts";
-import { type ImportedModel, importModel, patchInitializers } from "../onnx/index.ts";
-import { type Discovery, discoverModel, discoverNetwork } from "../symmetry/index.ts";
+import { type Discovery, discoverNetwork } from "../symmetry/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { writeFileAtomically } from "./atomic-file.ts";
 import { openCheckpointFile } from "./checkpoint-file.ts";
-import { externalFile, loadBesides, readWhole } from "./onnx-files.ts";
+import { checkGraphTarget, openGraph, writeGraph } from "./graph-file.ts";
+import { pairWithGraph } from "./graph-pairing.ts";
+import { copiesIn, readStored, type StoredWeights, writeStored } from "./stored-weights.ts";
+import { checkTarget } from "./write-target.ts";
 
 /** Where the network of some weights comes from, where their file does not say. */
 export interface WeightsOptions {
   readonly network?: Network | undefined;
-  /** An ONNX file whose weights have the names of the checkpoint's. */
+  /** An ONNX file of the network that the weights are for. */
   readonly graph?: string | undefined;
   /** What the layout of a recognised checkpoint leaves open. */
   readonly layout?: LayoutOptions;
+}
+
+interface WriteOptions {
+  readonly force?: boolean;
 }
 
 /** Weights in a file, each in its own type, with the network that they are for. */
@@ -38,49 +43,64 @@ export interface WeightsFile extends AsyncDisposable {
   readonly extra: readonly string[];
   /** The parameters by their names in the network, in the types of the file. */
   read(): Promise<Parameters>;
+  /** Throws unless parameters can be written to a file of this name. */
+  checkTarget(path: string, options: WriteOptions): Promise<void>;
   /** Writes other parameters to a file of the kind that its name says, and everything else as it was. */
-  write(path: string, parameters: Parameters, options: { readonly force?: boolean }): Promise<void>;
+  write(path: string, parameters: Parameters, options: WriteOptions): Promise<void>;
 }
 
-/** Opens weights together with their network; reads no weights yet. */
-export function openWeights(path: string, options: WeightsOptions = {}): Promise<WeightsFile> {
-  return path.toLowerCase().endsWith(".onnx") ? openOnnxWeights(path) : openCheckpointWeights(path, options);
+/** Opens weights together with their network; reads no weights but those that may be copies of others. */
+export async function openWeights(path: string, options: WeightsOptions = {}): Promise<WeightsFile> {
+  if (!path.toLowerCase().endsWith(".onnx")) return openCheckpointWeights(path, options);
+  check(options.graph === undefined && options.network === undefined, () => ({
+    code: "usage",
+    where: path,
+    message: "expected no other network for an ONNX file, which has its own",
+    remedy: "leave out --graph and --net",
+  }));
+  return openOnnxWeights(path);
 }
 
 async function openOnnxWeights(path: string): Promise<WeightsFile> {
-  const model = await openGraph(path);
-  const names = Object.keys(model.discovery.group.layouts);
+  const graph = await openGraph(path);
+  const { discovery, network, fixed, initializers } = graph;
+  const names = Object.keys(discovery.group.layouts);
   return {
     path,
-    ...model,
+    discovery,
+    network,
     assumptions: [],
     extra: [],
-    read: async () => Object.fromEntries(names.map((name) => [name, model.initializers[name] as Tensor])),
+    read: async () => named([...names, ...fixed], initializers),
+    checkTarget: (target, { force = false }) => checkGraphTarget(graph, target, force),
     write: (target, parameters, { force = false }) =>
-      writeOnnx(target, { bytes: model.bytes, from: path, tensors: new Map(Object.entries(parameters)), force }),
+      writeGraph(graph, target, { tensors: new Map(Object.entries(named(names, parameters))), force }),
     [Symbol.asyncDispose]: async () => {},
   };
 }
 
-interface GraphFile extends Pick<ImportedModel, "initializers"> {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly discovery: Discovery;
-  readonly network: () => Network;
-}
-
-async function openGraph(path: string): Promise<GraphFile> {
-  const bytes = await readWhole(path);
-  const loadExternal = loadBesides(path);
-  const model = importModel(bytes, path, { loadExternal, unknown: "opaque" });
-  const network = () => networkFromOnnx(bytes, path, { loadExternal }).network;
-  return { bytes, initializers: model.initializers, discovery: discoverModel(model), network };
+function named(names: readonly string[], tensors: Parameters): Parameters {
+  return Object.fromEntries(names.map((name) => [name, tensors[name] as Tensor]));
 }
 
 async function openCheckpointWeights(path: string, options: WeightsOptions): Promise<WeightsFile> {
   const file = await openCheckpointFile(path);
   try {
+    const { graph } = options;
+    const { weights, ...known } =
+      graph === undefined
+        ? await ofNetwork(file.checkpoint, path, options)
+        : await ofGraph(file.checkpoint, path, graph);
     return {
-      ...(await pairedWith(file.checkpoint, path, options)),
+      path,
+      ...known,
+      read: async () => ({ ...known.fixed, ...(await readStored(weights)) }),
+      checkTarget: async (target, { force = false }) => {
+        writableFormat(target);
+        await checkTarget(target, [path], force);
+      },
+      write: (target, parameters, { force = false }) =>
+        writeStored(weights, target, { parameters, metadata: known.metadata, force }),
       [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
     };
   } catch (error) {
@@ -89,30 +109,32 @@ async function openCheckpointWeights(path: string, options: WeightsOptions): Pro
   }
 }
 
-type PairedWeights = Omit<WeightsFile, typeof Symbol.asyncDispose>;
+interface KnownWeights extends Pick<WeightsFile, "discovery" | "network" | "assumptions" | "extra"> {
+  readonly weights: StoredWeights;
+  /** Numbers that the network has besides. */
+  readonly fixed: Parameters;
+  readonly metadata: Readonly<Record<string, string>>;
+}
 
-async function pairedWith(checkpoint: Checkpoint, path: string, options: WeightsOptions): Promise<PairedWeights> {
-  if (options.graph !== undefined) return pairedWithGraph(checkpoint, path, options.graph);
-  const known = options.network
-    ? { network: options.network, assumptions: [] }
-    : networkOf(checkpoint, path, options.layout);
-  if (!known) throw unknownNetwork(path);
-  const { network, assumptions } = known;
+async function ofNetwork(checkpoint: Checkpoint, path: string, options: WeightsOptions): Promise<KnownWeights> {
+  const { network, assumptions } = knownNetwork(checkpoint, path, options);
   const { names, extra } = pair(network, checkpoint.entries, path);
+  const copies = await copiesIn(checkpoint, { names, extra, outputs: [outputOf(network)], where: path });
   return {
-    path,
     discovery: discoverNetwork(network),
     network: () => network,
     assumptions,
-    extra,
-    read: () => readNamed(checkpoint, names),
-    write: (target, parameters, { force = false }) =>
-      writeCheckpoint(target, { checkpoint, path, names, parameters, network, force }),
+    extra: extra.filter((name) => !copies.has(name)),
+    weights: { checkpoint, names, transposed: new Set(), copies },
+    fixed: {},
+    metadata: { [descriptionKey]: JSON.stringify(network.description) },
   };
 }
 
-function unknownNetwork(path: string): InputError {
-  return new InputError({
+function knownNetwork(checkpoint: Checkpoint, path: string, { network, layout }: WeightsOptions): KnownNetwork {
+  const known = network ? { network, assumptions: [] } : networkOf(checkpoint, path, layout);
+  if (known) return known;
+  throw new InputError({
     code: "unknown-network",
     where: path,
     message: "expected a file that says which network its weights are for, got tensors alone",
@@ -120,80 +142,27 @@ function unknownNetwork(path: string): InputError {
   });
 }
 
-async function pairedWithGraph(checkpoint: Checkpoint, path: string, graph: string): Promise<PairedWeights> {
-  const { discovery, network } = await openGraph(graph);
-  const parameters = Object.entries(discovery.group.layouts).map(([name, { shape }]) => ({ name, shape }));
-  const { names, extra } = pair({ description: { net: graph }, parameters }, checkpoint.entries, path);
+function outputOf({ inputShape, inputKind, parameters, apply }: Network): Value {
+  const x = input(" x", inputKind === "tokens" ? "int64" : "float32", [2, ...inputShape]);
+  const inputs = parameters.map(({ name, shape }) => [name, input(name, "float32", shape)] as const);
+  return apply(x, Object.fromEntries(inputs)).output;
+}
+
+async function ofGraph(checkpoint: Checkpoint, path: string, graphPath: string): Promise<KnownWeights> {
+  const graph = await openGraph(graphPath);
+  const { discovery, network, outputs } = graph;
+  const { names, extra, transposed, assumptions } = pairWithGraph(graph, checkpoint.entries, path);
+  const copies = await copiesIn(checkpoint, { names, extra, outputs, where: path });
   return {
-    path,
     discovery,
     network,
-    assumptions: [],
-    extra,
-    read: () => readNamed(checkpoint, names),
-    write: (target, parameters, { force = false }) =>
-      writeCheckpoint(target, { checkpoint, path, names, parameters, network: null, force }),
+    assumptions,
+    extra: extra.filter((name) => !copies.has(name)),
+    weights: { checkpoint, names, transposed, copies },
+    fixed: named(
+      graph.fixed.filter((name) => !names.has(name)),
+      graph.initializers,
+    ),
+    metadata: {},
   };
-}
-
-async function readNamed(checkpoint: Checkpoint, names: ReadonlyMap<string, string>): Promise<Parameters> {
-  const tensors: Record<string, Tensor> = {};
-  for (const [name, stored] of names) tensors[name] = await checkpoint.read(stored);
-  return tensors;
-}
-
-interface CheckpointWriting {
-  readonly checkpoint: Checkpoint;
-  readonly path: string;
-  /** The name in the file of each parameter. */
-  readonly names: ReadonlyMap<string, string>;
-  readonly parameters: Parameters;
-  /** Described in the file where it is known. */
-  readonly network: Network | null;
-  readonly force: boolean;
-}
-
-/** Under the names of the original; what is no parameter is copied, a tied tensor once under each of its names. */
-async function writeCheckpoint(target: string, writing: CheckpointWriting): Promise<void> {
-  const { checkpoint, names, parameters, network, force } = writing;
-  const format = writableFormat(target);
-  const byStored = new Map([...names].map(([name, stored]) => [stored, parameters[name] as Tensor]));
-  const tensors: [string, Tensor][] = [];
-  for (const [stored, entry] of checkpoint.entries) {
-    const tensor =
-      byStored.get(stored) ?? byStored.get(entry.sharedWith ?? "") ?? (await copied(checkpoint, stored, entry));
-    if (tensor) tensors.push([stored, tensor]);
-  }
-  const description =
-    network && network.description.net !== "onnx" ? { [descriptionKey]: JSON.stringify(network.description) } : {};
-  const metadata = format === "safetensors" ? { ...checkpoint.metadata, ...description } : {};
-  await writeFileAtomically(target, encodeCheckpoint(format, tensors, metadata), { force });
-}
-
-/** A tensor that no parameter replaces; one of a type that cannot be read has no place in another file. */
-async function copied(checkpoint: Checkpoint, name: string, { dtype }: TensorEntry): Promise<Tensor | null> {
-  return dtype === null ? null : checkpoint.read(name);
-}
-
-interface OnnxWriting {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly from: string;
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  readonly force: boolean;
-}
-
-async function writeOnnx(target: string, { bytes, from, tensors, force }: OnnxWriting): Promise<void> {
-  check(target.toLowerCase().endsWith(".onnx"), () => ({
-    code: "unknown-format",
-    where: target,
-    message: "expected a name that ends in .onnx for weights from an ONNX file",
-    remedy: "choose another -o",
-  }));
-  const patched = patchInitializers(bytes, tensors, { where: from, dataFile: `${basename(target)}.data` });
-  for (const { location, renamed, edits } of patched.files) {
-    const data = await externalFile(from, location);
-    for (const edit of edits) data.set(edit.bytes, edit.offset);
-    await writeFileAtomically(join(dirname(target), renamed), [data], { force });
-  }
-  await writeFileAtomically(target, [patched.bytes], { force });
 }

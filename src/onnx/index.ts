@@ -4,6 +4,7 @@ export { type DecodeOptions, type ImportedGraph, modelToGraph } from "./decode.t
 export { type EncodeOptions, graphToModel, opset } from "./encode.ts";
 export { loopNames, loopToModel } from "./encode-loop.ts";
 export { differentiableInputs, type ImportedModel, importModel } from "./import-model.ts";
+export { linearWeights } from "./linear-weights.ts";
 export { type LowerOptions, lower } from "./lower.ts";
 export { type PatchedFile, type PatchedModel, type PatchOptions, patchInitializers } from "./patch.ts";
 export type {

@@ -41,7 +41,8 @@ export function isAbsorbed(
   { absorbs, absorbsOutput }: Sinks,
 ): boolean {
   const changes = new Map<Value, Change>([[parameter, change]]);
-  for (const step of trace.steps) {
+  const start = trace.steps.findIndex(({ value }) => value === parameter);
+  for (const step of trace.steps.slice(start)) {
     const { value } = step;
     const places = value.operands.flatMap((operand, place) => {
       const arriving = changes.get(operand);

@@ -15,6 +15,8 @@ export function independentCopies(leaves: Leaves, kindsOf: (leaf: Leaf) => reado
   const fixed = fixedValues(leaves);
   for (const step of leaves.steps) {
     if (step.value.operands.length === 0 || fixed.has(step.value)) continue;
+    // Where blocks do not fit each other, copies cannot be told from each other either.
+    for (const leaf of step.relation.misfits) for (const kind of kindsOf(leaf)) outer.set(kind, new Set());
     const mixed = mixedComponents(leaves, step);
     const componentOf = componentsByLeaf(step);
     for (const component of step.relation.components) {

@@ -1,14 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { architectures } from "../../test/architectures/index.ts";
-import { probe, relativeDifference, small } from "../../test/symmetry/probe.ts";
+import { largestDifference, probe, relativeDifference, small } from "../../test/symmetry/probe.ts";
+import { randomNetwork } from "../../test/symmetry/random-network.ts";
 import { factorial } from "../counting/index.ts";
 import { concat, conv, type Value } from "../graph/index.ts";
 import { batchNorm, defineNetwork, mlp, type Network } from "../nets/index.ts";
-import { allocate, elementCount, rngKey, stridesOf, type Tensor, tensor } from "../tensor/index.ts";
+import { allocate, elementCount, fold, rngKey, stridesOf, type Tensor, tensor } from "../tensor/index.ts";
 import {
   act,
   type Block,
+  compose,
   discoverSymmetry,
+  inverse,
   type Layout,
   type Run,
   randomElement,
@@ -390,4 +393,37 @@ it("lists every run of a parameter among the sites of its factor", () => {
     const listed = factors.reduce((sum, { permutes, sites }) => sum + (permutes ? sites.length : 0), 0);
     expect(listed).toBe(permuted);
   }
+});
+
+it("moves units alike in all blocks where the blocks that share a reader do not fit", async () => {
+  const network = small([3], 2, (x, weight) => {
+    const hidden = x.matmul(weight("in", [3, 12])).reshape([x.shape[0] as number, 2, 2, 3]);
+    const reader = weight("out", [12, 2]);
+    const direct = hidden.tanh().flatten().matmul(reader);
+    return direct.add(hidden.relu().transpose([0, 1, 3, 2]).flatten().matmul(reader));
+  });
+  const group = discoverSymmetry(network);
+  expect(factorsOf(group)).toBe("in 2");
+  const { parameters, outputOf } = await probe(network, key);
+  const moved = act(group, { permutations: [Int32Array.of(1, 0)], scales: [] }, parameters);
+  expect(moved).not.toEqual(parameters);
+  expect(relativeDifference(await outputOf(parameters), await outputOf(moved))).toBeLessThan(tolerance);
+});
+
+describe("random networks", () => {
+  it("compute the same under random elements of their groups, which act as groups do", async () => {
+    for (let seed = 0; seed < 300; seed++) {
+      const network = randomNetwork(fold(key, seed));
+      const group = discoverSymmetry(network);
+      const { parameters, outputOf } = await probe(network, key);
+      const [a, b] = [randomElement(group, fold(key, "a")), randomElement(group, fold(key, "b"))];
+      const after = act(group, a, parameters);
+      expect(relativeDifference(await outputOf(parameters), await outputOf(after)), `seed ${seed}`).toBeLessThan(1e-8);
+      const twice = act(group, b, after);
+      expect(largestDifference(act(group, compose(group, b, a), parameters), twice), `seed ${seed}`).toBeLessThan(
+        1e-12,
+      );
+      expect(largestDifference(act(group, inverse(group, a), after), parameters), `seed ${seed}`).toBeLessThan(1e-12);
+    }
+  });
 });

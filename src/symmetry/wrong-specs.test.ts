@@ -20,7 +20,7 @@ interface Move {
 
 function applied(parameters: Parameters, moves: readonly Move[]): Parameters {
   const after: Record<string, Tensor> = { ...parameters };
-  for (const { tensor, axis, from = (i) => i, scale = () => 1 } of moves) {
+  for (const { tensor, axis, from = (i: number) => i, scale = () => 1 } of moves) {
     const { shape, dtype, data } = after[tensor] as Tensor<"float64">;
     const [stride, size] = [stridesOf(shape)[axis] as number, shape[axis] as number];
     const moved = data.map((_, at) => {
