@@ -9,7 +9,7 @@ import { numberOf, textOf } from "./values.ts";
 
 /** Options of every command that proves what it wrote. */
 export const certificateOptions: Readonly<Record<string, OptionSpec>> = {
-  probes: { value: "N", help: "random inputs on which both networks are compared (8)" },
+  probes: { value: "N", help: "random inputs on which both networks are compared (8, for large networks 2)" },
   tolerance: { value: "X", help: "largest difference of outputs, relative to the largest output" },
   seed: { value: "N", help: "seed of all that is drawn (0)" },
   data: { value: "SET", help: "also compare them on samples of this data set" },

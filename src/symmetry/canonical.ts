@@ -19,16 +19,16 @@ export interface CanonicalForm {
  * rounding of their own type, bit by bit where they differ by permutations and signs alone.
  */
 export function canonicalForm(group: SymmetryGroup, parameters: Parameters): CanonicalForm {
-  const { parameters: gauged, element: gauge } = gaugedForm(group, parameters);
-  const order = sortingElement(group, fingerprints(group, placedTensors(group, gauged)));
-  return { parameters: act(group, order, gauged), element: compose(group, order, gauge) };
+  const { gauge, tensors } = inCanonicalGauge(group, parameters);
+  const element = compose(group, sortingElement(group, fingerprints(group, tensors)), gauge);
+  return { parameters: act(group, element, parameters), element };
 }
 
-/** The same parameters in their canonical gauge, with all units in their places. */
-export function gaugedForm(group: SymmetryGroup, parameters: Parameters): CanonicalForm {
+/** The element that brings parameters to their canonical gauge, and what it makes of each tensor. */
+export function inCanonicalGauge(group: SymmetryGroup, parameters: Parameters) {
   const tolerance = roundingOf(parameters);
-  const element = canonicalGauge(group, placedTensors(group, parameters), { tolerance });
-  return { parameters: act(group, element, parameters), element };
+  const gauge = canonicalGauge(group, placedTensors(group, parameters), { tolerance });
+  return { gauge, tensors: placedTensors(group, parameters, gauge) };
 }
 
 const roundings: { readonly [D in DType]?: number } = {

@@ -15,7 +15,7 @@ import { EXACT, toleranceFor } from "./tolerance.ts";
 export interface CertifyOptions {
   readonly engine: Engine;
   readonly key: RngKey;
-  /** Random inputs; defaults to 8. */
+  /** Random inputs; defaults to 8, and to 2 where one takes more than a billion products. */
   readonly probes?: number;
   /** Further inputs, [n, ...]. */
   readonly data?: Tensor;
@@ -47,6 +47,9 @@ export interface Certificate {
   readonly firstDifference: FirstDifference | null;
 }
 
+const [MANY, FEW] = [8, 2];
+const LARGE = 2 ** 30;
+
 /** Evaluates a network with two parameter sets on random inputs, and on data where it is given. */
 export async function certify(
   network: Network,
@@ -54,12 +57,13 @@ export async function certify(
   b: Parameters,
   options: CertifyOptions,
 ): Promise<Certificate> {
-  const { key, probes = 8, data, element } = options;
-  checkProbes(probes);
+  const { key, data, element } = options;
   const stored = [parametersOf(network, a, "a"), parametersOf(network, b, "b")] as const;
   if (haveSameBits(...stored)) return exact(options);
-  const inputs = [...probeInputs(network, key, probes), ...(data ? [checkData(network, data)] : [])];
   const output = networkOutput(network, { shape: [1, ...network.inputShape], dtype: "float64" });
+  const { probes = workOf([output]) > LARGE ? FEW : MANY } = options;
+  checkProbes(probes);
+  const inputs = [...probeInputs(network, key, probes), ...(data ? [checkData(network, data)] : [])];
   const samples = inputs.reduce((count, { shape }) => count + (shape[0] as number), 0);
   const chosen = await precisionFor(options.engine, {
     precision: options.precision,

@@ -27,23 +27,17 @@ const cases: readonly (readonly [name: string, network: Network, group: number, 
   [
     "conv, batch norm, residual",
     convolutional("residual"),
-    // Stem: convolution, gain; block: convolution, gain; the last convolution.
-    3 + 3 + 2 + 2 + 3,
-    { "gain against variance": 3 + 2 + 3, "mean into offset": 3 + 2 + 3 },
+    // Stem: convolution, gain, offset; block: the same; the last convolution and its gain, as its offset is the stem's.
+    3 * 3 + 3 * 2 + 2 * 3,
+    { "mean into offset": 3 + 2 + 3 },
   ],
-  [
-    "conv bias before batch norm",
-    convolutional("bias"),
-    3 + 3,
-    { "gain against variance": 3, "mean into offset": 3, "bias into mean": 3 },
-  ],
+  ["conv bias before batch norm", convolutional("bias"), 3 + 3 + 3, { "mean into offset": 3, "bias into mean": 3 }],
   [
     "batch norm without activation",
     convolutional("linear"),
-    // Convolution, gain, hidden units.
-    3 + 3 + 5,
+    // Convolution, gain, offset, hidden units.
+    3 + 3 + 3 + 5,
     {
-      "gain against variance": 3,
       "mean into offset": 3,
       "general linear beyond scales": 3 * 2,
       "offset into the next bias": 3,

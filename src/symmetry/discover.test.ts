@@ -67,8 +67,9 @@ const llamaLayer = (attention: readonly string[]) => (i: number) => [
 
 /**
  * The factors of each architecture (size, copies, ! where the order is fixed) and the numbers of its scales and signs.
- * Signs of batch norms: one per channel of every convolution. Scales: the same, and one for each unit whose norm is
- * followed by ReLU and no other use: each inner width and each stream.
+ * Signs of batch norms: one per channel of every convolution. Scales: twice as many, for the weights and
+ * for the gain with the variance, and one for each unit whose norm is followed by ReLU and no other use: each inner width
+ * and each stream.
  */
 const expected: Readonly<Record<string, readonly [factors: string, scales: number, signs: number]>> = {
   "mlp-relu": ["layers.0 6, layers.1 4", 10, 0],
@@ -79,24 +80,24 @@ const expected: Readonly<Record<string, readonly [factors: string, scales: numbe
   "tied-autoencoder": ["weight 4", 0, 4],
   lenet: ["conv1 20, conv2 50, fc1 500", 570, 0],
   vgg16: [vgg([0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]) + vggHead, 132 + 32, 0],
-  "vgg16-bn": [vgg([0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40]) + vggHead, 2 * 132 + 32, 132],
-  resnet18: [residual([2, 2, 2, 2], ["conv1"], "conv2", 1), 150 + 30 + 60, 150],
-  resnet20: [residual([3, 3, 3], ["conv1"], "conv2", 1), 98 + 14 + 42, 98],
-  resnet50: [residual([3, 4, 6, 3], ["conv1", "conv2"], "conv3", 4), 830 + 2 + 236 + 120, 830],
+  "vgg16-bn": [vgg([0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40]) + vggHead, 3 * 132 + 32, 132],
+  resnet18: [residual([2, 2, 2, 2], ["conv1"], "conv2", 1), 2 * 150 + 30 + 60, 150],
+  resnet20: [residual([3, 3, 3], ["conv1"], "conv2", 1), 2 * 98 + 14 + 42, 98],
+  resnet50: [residual([3, 4, 6, 3], ["conv1", "conv2"], "conv3", 4), 2 * 830 + 2 + 236 + 120, 830],
   "resnet-option-a": [
     "stem.conv 4, block1.1.conv 4, block2.1.conv 8, block2.2.conv 2, block2.2.conv#2 2",
-    28 + 8 + 12,
+    2 * 28 + 8 + 12,
     28,
   ],
-  // ReLU6 has no scale: the gauge of each convolution, and what is linear between `project` and `last`.
+  // ReLU6 has no scale: the two gauges of each convolution, and what is linear between `project` and `last`.
   "mobilenet-v2": [
     "stem.conv 4, block1.expand.conv 8, block2.expand.conv 8, block2.project.conv 6, last.conv 8",
-    54 + 6,
+    2 * 54 + 6,
     54 + 6,
   ],
-  resnext: ["stem.conv 6, reduce.conv 4, reduce.conv#2 2x4, grouped.conv 2x4", 28 + 6 + 16, 28],
+  resnext: ["stem.conv 6, reduce.conv 4, reduce.conv#2 2x4, grouped.conv 2x4", 2 * 28 + 6 + 16, 28],
   // Each batch norm of the joined features has gains of its own.
-  densenet: ["stem 4, layer1.conv 3, layer2.conv 3", 10 + 4 + 7 + 10, 10],
+  densenet: ["stem 4, layer1.conv 3, layer2.conv 3", 10 + 2 * (4 + 7 + 10), 10],
   "conv-flatten-dense": ["conv 4, fc1 5", 9, 0],
   "max-pool-tanh": ["conv1 4, conv2 5", 0, 5],
   "unet-transposed": ["down 4, bottom 5, enlarge 3, up 4", 16, 3],

@@ -31,6 +31,9 @@ export function solveExponents(
   const zeros = zeroValues(leaves);
   const flow: Flow = { leaves, kind, system, zeros, powers: new Map() };
   const owners = new Map<number, Leaf>();
+  const variances = new Set(
+    leaves.steps.flatMap(({ value: { op, operands } }) => (op === batchNorm ? operands[4] : [])),
+  );
   for (const step of leaves.steps) {
     const { value } = step;
     const isFree = parameters.has(value) || zeros.has(value);
@@ -39,7 +42,9 @@ export function solveExponents(
       for (const leaf of valueLeaves(leaves, value)) {
         const id = isFree ? system.newGenerator() : null;
         if (id !== null && parameters.has(value)) owners.set(id, leaf);
-        flow.powers.set(leaf, id === null ? none : new Map([[id, 1]]));
+        // The power of a deviation, so that all powers are whole.
+        const power = kind === "scale" && variances.has(value) ? 2 : 1;
+        flow.powers.set(leaf, id === null ? none : new Map([[id, power]]));
       }
   }
   for (const output of outputs) requireNone(flow, valueLeaves(leaves, output));
@@ -256,9 +261,11 @@ const biased: Rule = (flow, component, value, relation) => {
   return flow.system.resolve(total);
 };
 
+const batchNorm = "BatchNormalization" satisfies Operator;
+
 /**
- * Batch norm with its running statistics: y = gamma (x - mean) / sqrt(variance + epsilon) + beta. The scale of x is
- * undone by mean and variance, and what gamma and beta scale by is the result's own.
+ * Batch norm with its running statistics: y = gamma (x - mean) / sqrt(variance + epsilon) + beta. The mean scales as x
+ * does, beta as the result; a variance has no sign.
  */
 const batchNormalization: Rule = (flow, { operands, results }) => {
   const [x, gamma, beta, mean, variance] = [0, 1, 2, 3, 4].map((place) => {
@@ -273,16 +280,11 @@ const batchNormalization: Rule = (flow, { operands, results }) => {
       [-1, mean],
     ]),
   );
-  system.require(
-    system.sum([
-      [2, x],
-      [-1, variance],
-    ]),
-  );
+  if (flow.kind === "sign") system.require(variance);
   const scaled = system.sum([
     [1, x],
     [1, gamma],
-    [-0.5, flow.kind === "sign" ? none : system.resolve(variance)],
+    [-0.5, system.resolve(variance)],
   ]);
   system.require(
     system.sum([

@@ -1,7 +1,8 @@
 import type { Parameters } from "../nets/index.ts";
 import { convert, fold, normal, type RngKey, rngKey, type Tensor } from "../tensor/index.ts";
+import { actOnTensor } from "./act.ts";
 import { contract, FEATURES } from "./contract.ts";
-import { unitsIn } from "./element.ts";
+import { type GroupElement, unitsIn } from "./element.ts";
 import type { Factor, Layout, Place, Run, SymmetryGroup } from "./group.ts";
 import { runsOf } from "./indexing.ts";
 
@@ -20,13 +21,28 @@ export interface Placed {
   readonly runs: readonly Run[];
 }
 
-/** The tensors of the group among some parameters, in the order of the network. */
-export function placedTensors(group: SymmetryGroup, parameters: Parameters): Map<string, Placed> {
+/**
+ * The tensors of the group among some parameters, in the order of the network. Under an element each is computed when it
+ * is asked for, and never kept: all at once would take as much memory as the parameters.
+ */
+export function placedTensors(
+  group: SymmetryGroup,
+  parameters: Parameters,
+  element: GroupElement | null = null,
+): Map<string, Placed> {
   const entries = Object.entries(group.layouts).flatMap(([name, layout], number) => {
-    const tensor = parameters[name];
-    if (!tensor) return [];
+    const stored = parameters[name];
+    if (!stored) return [];
     const runs = layout.axes.flatMap(runsOf);
-    return [[name, { layout, tensor: inNumbers(tensor), number, runs }] as const];
+    const placed = {
+      layout,
+      number,
+      runs,
+      get tensor() {
+        return inNumbers(element ? actOnTensor(layout, element, stored) : stored);
+      },
+    };
+    return [[name, placed] as const];
   });
   return new Map(entries);
 }

@@ -92,8 +92,9 @@ function generatorsOn({ runs }: Placed): number[] {
   return runs.flatMap(({ powers }) => powers.map(({ generator }) => generator));
 }
 
-function isSettled({ settled }: Progress, placed: Placed): boolean {
-  return generatorsOn(placed).every((generator) => settled.has(generator));
+/** Whether all scales and signs of a tensor are known, except those of one generator. */
+function isSettled({ settled }: Progress, placed: Placed, except: number | null = null): boolean {
+  return generatorsOn(placed).every((generator) => generator === except || settled.has(generator));
 }
 
 function isSettleable(progress: Progress, generator: number): boolean {
@@ -109,7 +110,9 @@ function isSettleable(progress: Progress, generator: number): boolean {
 function settle(progress: Progress, waiting: Set<number>, generator: number): void {
   const { kind } = progress.group.generators[generator] as Generator;
   const sites = sitesOf(progress, generator);
-  const ready = sites.filter(({ placed, power }, i) => i === 0 || (power.exponent > 0 && isSettled(progress, placed)));
+  const ready = sites.filter(
+    ({ placed, power }, i) => i === 0 || (power.exponent > 0 && isSettled(progress, placed, generator)),
+  );
   const scales = progress.element.scales[generator] as Float64Array;
   const open = new Set(scales.keys());
   measure(progress, generator, { sites: kind === "scale" ? ready : ready.slice(0, 1), open });
@@ -139,26 +142,27 @@ interface Measurement {
 
 function measure(progress: Progress, generator: number, measurement: Measurement): void {
   const { kind } = progress.group.generators[generator] as Generator;
-  const scales = progress.element.scales[generator] as Float64Array;
-  if (kind === "scale") measureScales(progress, scales, measurement);
-  else measureSigns(progress, scales, measurement);
+  if (kind === "scale") measureScales(progress, generator, measurement);
+  else measureSigns(progress, generator, measurement);
 }
 
 function inGauge({ element }: Progress, { layout, tensor }: Placed): Tensor {
   return actOnTensor(layout, element, tensor);
 }
 
-/** The scale of each unit from the first of its sites that is not zero. */
-function measureScales(progress: Progress, scales: Float64Array, { sites, open }: Measurement): void {
-  const isVariance = ({ placed, power }: Measured) => placed.layout.offset > 0 && power.exponent === 2;
-  for (const site of [...sites.filter(isVariance), ...sites.filter((each) => !isVariance(each))]) {
+/** The scale of each unit from the first of its sites that is not zero; a variance is left for the last that scales it. */
+function measureScales(progress: Progress, generator: number, { sites, open }: Measurement): void {
+  const scales = progress.element.scales[generator] as Float64Array;
+  const isVariance = ({ placed, power }: Measured) => placed.layout.offset > 0 && Math.abs(power.exponent) === 2;
+  const isLast = ({ placed }: Measured) => isSettled(progress, placed, generator);
+  const last = sitesOf(progress, generator).filter((site) => isVariance(site) && isLast(site));
+  for (const site of [...last, ...sites.filter((each) => !isVariance(each))]) {
     if (open.size === 0) break;
-    const sizes = isVariance(site) ? deviations(progress, site) : norms(progress, site);
-    const exponent = isVariance(site) ? 1 : site.power.exponent;
+    const sizes = isVariance(site) ? variances(progress, site) : norms(progress, site);
     for (const unit of open) {
       const size = sizes[unit] as number;
       if (!(size > 0 && Number.isFinite(size))) continue;
-      scales[unit] = rounded(size ** (-1 / exponent), progress.tolerance);
+      scales[unit] = rounded(size ** (-1 / site.power.exponent), progress.tolerance);
       open.delete(unit);
     }
   }
@@ -171,9 +175,9 @@ function rounded(scale: number, tolerance: number): number {
   return Math.round(scale / grain) * grain;
 }
 
-function deviations(progress: Progress, site: Measured): Float64Array {
+function variances(progress: Progress, site: Measured): Float64Array {
   const { offset } = site.placed.layout;
-  return unitSums(progress, site, { squares: false }).map((variance) => Math.sqrt(variance + offset));
+  return unitSums(progress, site, { squares: false }).map((variance) => variance + offset);
 }
 
 /** The norm of all entries of each unit. */
@@ -200,7 +204,8 @@ function onesFor(): (run: Run) => Float64Array {
 }
 
 /** The sign of each unit that makes the first feature positive that is not zero, at the first site that has one. */
-function measureSigns(progress: Progress, signs: Float64Array, { sites, open }: Measurement): void {
+function measureSigns(progress: Progress, generator: number, { sites, open }: Measurement): void {
+  const signs = progress.element.scales[generator] as Float64Array;
   const source = featureSource(progress.group, progress);
   for (const { placed, run, power } of sites.filter((site) => site.power.exponent % 2 !== 0)) {
     if (open.size === 0) break;

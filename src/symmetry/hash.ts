@@ -1,8 +1,8 @@
 import type { Parameters } from "../nets/index.ts";
 import { fold, normal, type RngKey, rngKey } from "../tensor/index.ts";
-import { gaugedForm, roundingOf } from "./canonical.ts";
+import { inCanonicalGauge, roundingOf } from "./canonical.ts";
 import { contract } from "./contract.ts";
-import { type Fingerprints, featureSource, fingerprints, type Placed, placedTensors } from "./fingerprint.ts";
+import { type Fingerprints, featureSource, fingerprints, type Placed } from "./fingerprint.ts";
 import type { SymmetryGroup } from "./group.ts";
 
 /** The identity of a network modulo its symmetries. */
@@ -26,7 +26,7 @@ const GRAIN = 2 ** -8;
  * of all weights by a part in a hundred changes it almost surely, one by less than a part in 10,000 hardly ever.
  */
 export async function orbitHash(group: SymmetryGroup, parameters: Parameters): Promise<OrbitHash> {
-  const tensors = placedTensors(group, gaugedForm(group, parameters).parameters);
+  const { tensors } = inCanonicalGauge(group, parameters);
   const numbers = invariants(group, tensors);
   const cells = numbers.map((x) => Math.round(x / GRAIN));
   const shapes = [...tensors.values()].map(({ layout }) => layout.shape);
@@ -51,9 +51,10 @@ export function invariants(group: SymmetryGroup, tensors: ReadonlyMap<string, Pl
 
 /** Sums of a tensor's entries times the features of their indices, over its norm, and the size of the tensor. */
 function tensorInvariants(group: SymmetryGroup, prints: Fingerprints, placed: Placed): number[] {
-  const sums = contract({ ...placed, featuresOf: featureSource(group, prints)(placed) }, null);
+  const { layout, tensor } = placed;
+  const sums = contract({ layout, tensor, featuresOf: featureSource(group, prints)(placed) }, null);
   let square = 0;
-  const { data } = placed.tensor;
+  const { data } = tensor;
   for (let i = 0; i < data.length; i++) square += Number(data[i]) ** 2;
   return square > 0 ? [...sums.map((sum) => sum / Math.sqrt(square)), Math.log2(square)] : [0, 0, 0, 0, 0];
 }

@@ -2,10 +2,10 @@ import { factorial } from "../counting/index.ts";
 import type { Parameters } from "../nets/index.ts";
 import { toNumbers } from "../tensor/index.ts";
 import { actOnTensor } from "./act.ts";
-import { gaugedForm, roundingOf } from "./canonical.ts";
+import { inCanonicalGauge, roundingOf } from "./canonical.ts";
 import { contract, FEATURES } from "./contract.ts";
 import { identity } from "./element.ts";
-import { fingerprints, type Placed, placedTensors, type RunAt, sitesByFactor } from "./fingerprint.ts";
+import { fingerprints, type Placed, type RunAt, sitesByFactor } from "./fingerprint.ts";
 import type { Factor, Run, SymmetryGroup } from "./group.ts";
 
 /** The elements of the group that leave given parameters as they are. */
@@ -32,7 +32,7 @@ export interface UnitSet {
  */
 export function stabiliser(group: SymmetryGroup, parameters: Parameters): Stabiliser {
   const tolerance = roundingOf(parameters);
-  const tensors = placedTensors(group, gaugedForm(group, parameters).parameters);
+  const { tensors } = inCanonicalGauge(group, parameters);
   const sites = sitesByFactor(group, tensors);
   const { features } = fingerprints(group, tensors);
   const identical = group.factors.flatMap((factor, number) => {
