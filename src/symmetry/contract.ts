@@ -1,6 +1,6 @@
 import { elementCount, stridesOf, type Tensor } from "../tensor/index.ts";
 import type { Block, Layout, Run } from "./group.ts";
-import { type Context, copyAt, keyOf, locate, runsOf } from "./indexing.ts";
+import { type Context, copyAt, keyOf, locate, rowAt, runsOf } from "./indexing.ts";
 
 /** Numbers that describe one unit. */
 export const FEATURES = 4;
@@ -174,7 +174,7 @@ function axisPart(layout: Layout, { axis, target, featuresOf }: Target): AxisPar
     known.set(key, features);
     return features;
   };
-  const rows = Int32Array.from({ length: size }, (_, index) => (target ? rowAt(blocks, index, { target, axis }) : 0));
+  const rows = target ? rowsAlong(blocks, size, { target, axis }) : new Int32Array(size);
   return { featuresAt, rows, isWhole: rows.every((row) => row === 0), isFixed };
 }
 
@@ -205,20 +205,15 @@ function axisFeatures(
   return features;
 }
 
-/** What one index of an axis adds to the row: units count singly, copies by the number of units. */
-function rowAt(
+/** What each index of an axis adds to the row. */
+function rowsAlong(
   blocks: readonly Block[],
-  index: number,
+  size: number,
   { target, axis }: { readonly target: Run; readonly axis: number },
-): number {
-  const context: Context = new Map();
-  locate(blocks, index, context);
-  let [row, weight] = [0, target.size];
-  for (const place of target.within.toReversed()) {
-    if (place.axis === axis) row += weight * (context.get(keyOf(place)) as number);
-    weight *= place.size;
-  }
-  if (target.place.axis !== axis) return row;
-  const unit = context.get(keyOf(target.place));
-  return unit === undefined ? -1 : row + unit;
+) {
+  return Int32Array.from({ length: size }, (_, index) => {
+    const context: Context = new Map();
+    locate(blocks, index, context);
+    return rowAt(target, axis, context);
+  });
 }

@@ -12,6 +12,7 @@ export {
   inverse,
   type RandomOptions,
   randomElement,
+  sourceCopy,
 } from "./element.ts";
 export {
   type Explanation,
@@ -37,9 +38,11 @@ export type {
 } from "./group.ts";
 export { type OrbitHash, orbitHash } from "./hash.ts";
 export { type HeadShift, type HeadSymmetry, headSymmetry } from "./head.ts";
+export { runsOf } from "./indexing.ts";
 export { absorbGains, matrixDimension, mix } from "./mix.ts";
 export { type FactorOrder, type GroupOrder, groupOrder, type OrderSize, orderValue } from "./order.ts";
 export { randomMatrices } from "./random-matrices.ts";
 export { compareOrbits, type OrbitComparison } from "./same-orbit.ts";
 export { type Shift, shiftsOf } from "./shifts.ts";
 export { type Stabiliser, stabiliser, type UnitSet } from "./stabiliser.ts";
+export { type Unfolding, unfold, unfoldingOf } from "./unfold.ts";

@@ -58,3 +58,18 @@ export function apart({ axes, offset }: Layout): Layout {
   };
   return { shape: blocks.map(({ size }) => size), axes: blocks.map((block) => [moved(block)]), offset };
 }
+
+/**
+ * What the indices along one axis add to the number of a unit, counted through all copies of a run: -1 where the axis has
+ * none of its units there.
+ */
+export function rowAt({ place, size, within }: Run, axis: number, context: Context): number {
+  let [row, weight] = [0, size];
+  for (const outer of within.toReversed()) {
+    if (outer.axis === axis) row += weight * (context.get(keyOf(outer)) as number);
+    weight *= outer.size;
+  }
+  if (place.axis !== axis) return row;
+  const unit = context.get(keyOf(place));
+  return unit === undefined ? -1 : row + unit;
+}
