@@ -5,7 +5,7 @@ import { weightsOf, weightsOptions } from "./weights-options.ts";
 import { checkOutput, describeElement, outputOptions, writeCertified } from "./written-weights.ts";
 
 export const command: Command = {
-  summary: "the one representative of all weights that are equal up to symmetry",
+  summary: "one representative of all weights equal up to symmetry",
   usage: "<model> -o <file> [options]",
   options: { ...outputOptions, ...weightsOptions, ...certificateOptions },
   positionals: [1, 1],
@@ -22,6 +22,10 @@ async function run(call: Call): Promise<Outcome> {
   const { parameters: after, element } = canonicalForm(group, before);
   return await writeCertified(call, { weights, before, after, element }, async () => {
     const { hash, margin } = await orbitHash(group, after);
-    return { json: { hash, margin }, text: [describeElement(element, group.factors), `hash ${hash}`] };
+    const known = Number.isFinite(margin) ? hash : null;
+    return {
+      json: { hash: known, margin },
+      text: [describeElement(element, group.factors), `hash ${known ?? "unknown: a weight is infinite"}`],
+    };
   });
 }

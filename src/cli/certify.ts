@@ -8,7 +8,7 @@ import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 import { describeElement } from "./written-weights.ts";
 
 export const command: Command = {
-  summary: "whether two checkpoints are the same function, and of the same orbit",
+  summary: "whether two checkpoints are one function, and one orbit",
   usage: "<a> <b> [options]",
   options: {
     group: { help: "also say through which element of the group" },
@@ -34,7 +34,14 @@ async function run(call: Call): Promise<Outcome> {
   const through = element && call.options.group ? { element: elementJson(group, element) } : {};
   const { ok: sameFunction, ...rest } = certificateJson(certificate);
   return {
-    json: { sameFunction, ...rest, sameOrbit: orbit.sameOrbit, orbitDifference: orbit.maxRelative, ...through },
+    json: {
+      sameFunction,
+      ...rest,
+      sameOrbit: orbit.sameOrbit,
+      orbitDifference: orbit.maxRelative,
+      assumptions: a.assumptions,
+      ...through,
+    },
     text: [
       ...notesOn(a),
       ...certificateLines(certificate),

@@ -1,3 +1,4 @@
+import { check } from "../errors.ts";
 import { orbitHash } from "../symmetry/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
@@ -15,6 +16,13 @@ async function run(call: Call): Promise<Outcome> {
   const [path] = call.positionals as readonly [string];
   await using weights = await weightsOf(path, call);
   const { hash, margin } = await orbitHash(weights.discovery.group, await weights.read());
+  check(Number.isFinite(margin), () => ({
+    code: "not-finite",
+    where: path,
+    message: "expected finite weights, got an infinite one",
+    remedy: "a mask of minus infinity has to be computed, not stored",
+  }));
   const doubt = "a number lies so close to where it is rounded that scaled copies may get another hash";
-  return { json: { hash, margin }, text: [hash, ...notesOn(weights), ...(margin < 1 ? [doubt] : [])] };
+  const { assumptions } = weights;
+  return { json: { hash, margin, assumptions }, text: [hash, ...notesOn(weights), ...(margin < 1 ? [doubt] : [])] };
 }

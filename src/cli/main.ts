@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { closestName } from "../closest-name.ts";
 import { InputError } from "../errors.ts";
 import { type Command, type Outcome, parseCall } from "./command.ts";
 import { commands } from "./commands.ts";
 import { commandHelp, generalHelp } from "./help.ts";
+import { version } from "./version.ts";
 
 // Before the commands are imported: the second start is much faster than the first.
 enableCompileCache();
@@ -52,11 +52,6 @@ function finish({ json, text, status = 0 }: Outcome): number {
 function print(text: string): number {
   if (text !== "") process.stdout.write(`${text}\n`);
   return 0;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return JSON.parse(manifest).version;
 }
 
 function unknownCommand(word: string): InputError {

@@ -7,7 +7,7 @@ import { weightsOf, weightsOptions } from "./weights-options.ts";
 import { checkOutput, describeElement, outputOptions, writeCertified } from "./written-weights.ts";
 
 export const command: Command = {
-  summary: "other weights of the same function: a random member of the orbit",
+  summary: "other weights of the same function, drawn from the orbit",
   usage: "<model> -o <file> --seed N [options]",
   options: {
     ...outputOptions,

@@ -46,9 +46,14 @@ function layoutOptions(call: Call): LayoutOptions {
 
 /** What was assumed about the network, as lines for a person. */
 export function notesOn({ assumptions, extra }: WeightsFile): string[] {
+  const shown = assumptions.slice(0, mostAssumptions).map((text) => `assumed: ${text}`);
+  const rest = assumptions.length - shown.length;
+  const more = rest > 0 ? [`assumed: ${rest} more; --json has all`] : [];
   const unused = extra.length === 0 ? [] : [`not part of the network: ${shortList(extra)}`];
-  return [...assumptions.map((text) => `assumed: ${text}`), ...unused];
+  return [...shown, ...more, ...unused];
 }
+
+const mostAssumptions = 5;
 
 /** The first few of a list of names. */
 export function shortList(names: readonly string[], most = 4): string {

@@ -12,7 +12,8 @@ export const outputOptions: Readonly<Record<string, OptionSpec>> = {
   force: { help: "replace the file if it is there" },
 };
 
-function outputOf(call: Call): string {
+/** The file that `-o` names. */
+export function outputOf(call: Call): string {
   return requiredText(call, "out", "say with -o where to write");
 }
 
@@ -52,7 +53,12 @@ export function describeElement(element: GroupElement, factors: readonly { reado
     0,
   );
   const units = element.permutations.reduce((count, { length }) => count + length, 0);
-  const scaled = element.scales.reduce((count, scales) => count + scales.filter((s) => Math.abs(s) !== 1).length, 0);
+  const scaled = element.scales.reduce((count, scales) => count + scales.filter(isScaled).length, 0);
   const flipped = element.scales.reduce((count, scales) => count + scales.filter((s) => s < 0).length, 0);
   return `${moved} of ${units} units moved, ${scaled} scaled, ${flipped} flipped`;
+}
+
+/** Elements that are found, not drawn, are known up to rounding. */
+function isScaled(scale: number): boolean {
+  return Math.abs(Math.abs(scale) - 1) > 1e-5;
 }

@@ -11,4 +11,5 @@ export { openModel } from "./model-file.ts";
 export { type NativeEngineOptions, nativeEngine } from "./native-engine.ts";
 export { formatSeconds, type ProgressBar, type ProgressReport, progressBar } from "./progress-bar.ts";
 export { runTraining, type TrainingResult, type TrainingRun } from "./training-run.ts";
+export { weightsDigest } from "./weights-digest.ts";
 export { openWeights, type WeightsFile, type WeightsOptions } from "./weights-file.ts";

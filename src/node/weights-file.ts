@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { type Checkpoint, writableFormat } from "../checkpoint/index.ts";
 import { check, InputError } from "../errors.ts";
 import { input, type Value } from "../graph/index.ts";
@@ -11,7 +12,7 @@ import {
   pair,
 } from "../nets/index.ts";
 import { type Discovery, discoverNetwork } from "../symmetry/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { isFloat, type Tensor, toNumbers } from "../tensor/index.ts";
 import { openCheckpointFile } from "./checkpoint-file.ts";
 import { checkGraphTarget, openGraph, writeGraph } from "./graph-file.ts";
 import { pairWithGraph } from "./graph-pairing.ts";
@@ -52,7 +53,8 @@ export interface WeightsFile extends AsyncDisposable {
 /** Opens weights together with their network; reads no weights but those that may be copies of others. */
 export async function openWeights(path: string, options: WeightsOptions = {}): Promise<WeightsFile> {
   if (!path.toLowerCase().endsWith(".onnx")) return openCheckpointWeights(path, options);
-  check(options.graph === undefined && options.network === undefined, () => ({
+  const { graph = path, network } = options;
+  check(resolve(graph) === resolve(path) && network === undefined, () => ({
     code: "usage",
     where: path,
     message: "expected no other network for an ONNX file, which has its own",
@@ -71,7 +73,7 @@ async function openOnnxWeights(path: string): Promise<WeightsFile> {
     network,
     assumptions: [],
     extra: [],
-    read: async () => named([...names, ...fixed], initializers),
+    read: async () => numbers(named([...names, ...fixed], initializers), path),
     checkTarget: (target, { force = false }) => checkGraphTarget(graph, target, force),
     write: (target, parameters, { force = false }) =>
       writeGraph(graph, target, { tensors: new Map(Object.entries(named(names, parameters))), force }),
@@ -81,6 +83,25 @@ async function openOnnxWeights(path: string): Promise<WeightsFile> {
 
 function named(names: readonly string[], tensors: Parameters): Parameters {
   return Object.fromEntries(names.map((name) => [name, tensors[name] as Tensor]));
+}
+
+/** Throws for a NaN, with which nothing can be compared or put in order. */
+function numbers(tensors: Parameters, where: string): Parameters {
+  for (const [name, tensor] of Object.entries(tensors)) {
+    check(!hasNaN(tensor), () => ({
+      code: "not-a-number",
+      where: `${where}, tensor ${JSON.stringify(name)}`,
+      message: "expected numbers, got NaN",
+      remedy: "take a checkpoint from before the training run diverged",
+    }));
+  }
+  return tensors;
+}
+
+function hasNaN(tensor: Tensor): boolean {
+  const { dtype, data } = tensor;
+  if (dtype === "float16" || dtype === "bfloat16") return toNumbers(tensor).some(Number.isNaN);
+  return isFloat(dtype) && (data as Float64Array).some(Number.isNaN);
 }
 
 async function openCheckpointWeights(path: string, options: WeightsOptions): Promise<WeightsFile> {
@@ -94,7 +115,7 @@ async function openCheckpointWeights(path: string, options: WeightsOptions): Pro
     return {
       path,
       ...known,
-      read: async () => ({ ...known.fixed, ...(await readStored(weights)) }),
+      read: async () => numbers({ ...known.fixed, ...(await readStored(weights)) }, path),
       checkTarget: async (target, { force = false }) => {
         writableFormat(target);
         await checkTarget(target, [path], force);

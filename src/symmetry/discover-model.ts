@@ -2,6 +2,7 @@ import { constant, rewrite, topologicalOrder, type Value, withOperands } from ".
 import type { ImportedModel } from "../onnx/index.ts";
 import { elementCount, type Tensor } from "../tensor/index.ts";
 import { type Discovery, discoverGraph } from "./discover.ts";
+import type { Layout, SymmetryGroup } from "./group.ts";
 
 /**
  * The symmetries of an ONNX model. Its stored numbers are parameters, except those that no checkpoint would hold: single
@@ -17,10 +18,25 @@ export function discoverModel({ outputs, initializers, parameters }: ImportedMod
     const name = value.op === "Input" ? (value as Value<"Input">).attributes.name : "";
     return constants.has(name) ? constant(initializers[name] as Tensor) : withOperands(value, operands);
   });
-  return discoverGraph(
+  const discovery = discoverGraph(
     bound,
     parameters.filter((name) => !constants.has(name)),
   );
+  const single = parameters.filter((name) => elementCount((initializers[name] as Tensor).shape) === 1);
+  return { ...discovery, group: withFixed(discovery.group, single, initializers) };
+}
+
+/** The group with parameters that it leaves as they are, so that a hash of its orbits sees them too. */
+function withFixed(
+  group: SymmetryGroup,
+  names: readonly string[],
+  tensors: Readonly<Record<string, Tensor>>,
+): SymmetryGroup {
+  const layouts = names.map((name): [string, Layout] => {
+    const { shape } = tensors[name] as Tensor;
+    return [name, { shape, axes: shape.map(() => []), offset: 0 }];
+  });
+  return { ...group, layouts: { ...group.layouts, ...Object.fromEntries(layouts) } };
 }
 
 function isTableName(name: string): boolean {

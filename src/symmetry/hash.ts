@@ -56,5 +56,5 @@ function tensorInvariants(group: SymmetryGroup, prints: Fingerprints, placed: Pl
   let square = 0;
   const { data } = tensor;
   for (let i = 0; i < data.length; i++) square += Number(data[i]) ** 2;
-  return square > 0 ? [...sums.map((sum) => sum / Math.sqrt(square)), Math.log2(square)] : [0, 0, 0, 0, 0];
+  return square === 0 ? [0, 0, 0, 0, 0] : [...sums.map((sum) => sum / Math.sqrt(square)), Math.log2(square)];
 }

@@ -1,6 +1,6 @@
 export type { AxisRange } from "./absorption.ts";
 export { act, actOnTensor } from "./act.ts";
-export { type CanonicalForm, canonicalForm } from "./canonical.ts";
+export { type CanonicalForm, canonicalForm, inCanonicalGauge } from "./canonical.ts";
 export { type Certificate, type CertifyOptions, certify } from "./certificate.ts";
 export { type ChainTextOptions, chainText } from "./chain-text.ts";
 export { type Discovery, discoverGraph, discoverNetwork, discoverSymmetry } from "./discover.ts";

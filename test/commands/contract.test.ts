@@ -88,7 +88,7 @@ describe("the documents of --json", () => {
   it("tour", async () => {
     const { report, steps } = await json("tour");
     expect(report).toBeNull();
-    expect(steps.map(({ name }: { name: string }) => name)).toEqual(["train", "line"]);
+    expect(steps.map(({ name }: { name: string }) => name)).toEqual(["train", "line", "orbit"]);
     const [{ models }, { points }] = steps;
     for (const { testError } of models) expect(testError).toBeLessThan(0.15);
     expect(points.map(({ t }: { t: number }) => t)).toEqual(Array.from({ length: 41 }, (_, i) => i / 40));
@@ -106,7 +106,8 @@ describe("the documents of --json", () => {
 });
 
 describe("the words for a person", () => {
-  const commands = ["tour", "train", "evaluate", "info", "data"];
+  const symmetries = ["census", "canonicalize", "hash", "orbit", "certify", "count"];
+  const commands = ["tour", "train", "evaluate", "info", "data", ...symmetries];
 
   it("fit 80 columns and name every option", async () => {
     for (const words of [[], ["--help"], ["help"], ...commands.map((name) => [name, "--help"])]) {
