@@ -21,7 +21,20 @@ function runNode(name: string, source: string): string {
   return run(process.execPath, [name]);
 }
 
-const subpaths = ["checkpoint", "counting", "data", "engine", "figures", "graph", "nets", "node", "onnx", "symmetry", "tensor", "train"];
+const subpaths = [
+  "checkpoint",
+  "counting",
+  "data",
+  "engine",
+  "figures",
+  "graph",
+  "nets",
+  "node",
+  "onnx",
+  "symmetry",
+  "tensor",
+  "train",
+];
 
 describe("the packed package, installed in an empty folder", () => {
   beforeAll(() => {

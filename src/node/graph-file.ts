@@ -4,7 +4,7 @@ import type { Value } from "../graph/index.ts";
 import { type Network, networkFromOnnx } from "../nets/index.ts";
 import { type ImportedModel, importModel, type PatchedFile, patchInitializers } from "../onnx/index.ts";
 import { type Discovery, discoverModel } from "../symmetry/index.ts";
-import type { Tensor } from "../tensor/index.ts";
+import { elementCount, type Tensor } from "../tensor/index.ts";
 import { writeFileAtomically } from "./atomic-file.ts";
 import { externalFile, loadBesides, readWhole } from "./onnx-files.ts";
 import { checkTarget } from "./write-target.ts";
@@ -17,6 +17,8 @@ export interface GraphFile extends Pick<ImportedModel, "initializers"> {
   readonly discovery: Discovery;
   /** Stored numbers that the output varies with and the symmetries leave alone, by name. */
   readonly fixed: readonly string[];
+  /** The others, which are indexed by units. */
+  readonly weights: readonly string[];
   /** Computes the graph; throws where it cannot be computed, or has several inputs or outputs. */
   readonly network: () => Network;
 }
@@ -27,14 +29,16 @@ export async function openGraph(path: string): Promise<GraphFile> {
   const loadExternal = loadBesides(path);
   const model = importModel(bytes, path, { loadExternal, unknown: "opaque" });
   const discovery = discoverModel(model);
-  const { layouts } = discovery.group;
+  const isSingle = (name: string) => elementCount((model.initializers[name] as Tensor).shape) === 1;
+  const weights = Object.keys(discovery.group.layouts).filter((name) => !isSingle(name));
   return {
     path,
     bytes,
     initializers: model.initializers,
     outputs: Object.values(model.outputs),
     discovery,
-    fixed: model.parameters.filter((name) => !Object.hasOwn(layouts, name)),
+    fixed: model.parameters.filter((name) => !weights.includes(name)),
+    weights,
     network: () => networkFromOnnx(bytes, path, { loadExternal }).network,
   };
 }

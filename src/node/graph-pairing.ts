@@ -1,6 +1,7 @@
 import { check, InputError } from "../errors.ts";
 import { compare, mismatch, type Pairing, type StoredTensors } from "../nets/index.ts";
 import { linearWeights } from "../onnx/index.ts";
+import type { Layout } from "../symmetry/index.ts";
 import { type Shape, sameShape, type Tensor } from "../tensor/index.ts";
 import type { GraphFile } from "./graph-file.ts";
 
@@ -24,7 +25,8 @@ interface Wanted {
  * @param where the checkpoint's name, for error messages
  */
 export function pairWithGraph(graph: GraphFile, entries: StoredTensors, where: string): GraphPairing {
-  const own = Object.entries(graph.discovery.group.layouts).map(([name, { shape }]) => ({ name, shape }));
+  const { layouts } = graph.discovery.group;
+  const own = graph.weights.map((name) => ({ name, shape: (layouts[name] as Layout).shape }));
   const layers = linearWeights(graph.bytes, graph.path);
   const missing = new Set(compare(wanting(graph, own), entries).missing);
   const renamed = own.map((each) => inLayer(each, missing.has(each.name) ? layers.get(each.name) : null));

@@ -65,8 +65,7 @@ export async function openWeights(path: string, options: WeightsOptions = {}): P
 
 async function openOnnxWeights(path: string): Promise<WeightsFile> {
   const graph = await openGraph(path);
-  const { discovery, network, fixed, initializers } = graph;
-  const names = Object.keys(discovery.group.layouts);
+  const { discovery, network, fixed, weights: names, initializers } = graph;
   return {
     path,
     discovery,
