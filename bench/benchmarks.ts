@@ -6,6 +6,7 @@ import { lenet, mlp } from "../src/nets/index.ts";
 import { loadDataset } from "../src/node/index.ts";
 import { rngKey } from "../src/tensor/index.ts";
 import { evaluate, memberParameters, train } from "../src/train/index.ts";
+import { type GainKind, gainKinds, timeAssignment } from "./assignment.ts";
 import { syntheticImages, type Timing, timeSteps, timingOf } from "./harness.ts";
 import { timeReading } from "./read-safetensors.ts";
 import { timeLlamaCensus, timeResnetCensus, timeResnetHash } from "./symmetry.ts";
@@ -138,6 +139,9 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
       return { ...timing, outcome: { text, ok: timing.median < 3000 } };
     },
   },
+  ...Object.fromEntries(
+    gainKinds.flatMap((kind) => [1024, 2048, 4096].map((n) => [`assignment-${kind}-${n}`, assignment(kind, n)])),
+  ),
   mnist: {
     title: "MLP 784-512-512-10 on MNIST, 10 epochs of SGD, batch 128",
     run: async (engine) => {
@@ -160,6 +164,19 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     },
   },
 };
+
+function assignment(kind: GainKind, n: number): Benchmark {
+  return {
+    title: `assignment of ${n} units, ${kind} gains`,
+    peer: { script: "assignment", targets: { [`${kind}-${n}`]: 1 } },
+    run: async (engine) => {
+      const { cold, warm, certify } = await timeAssignment(engine, kind, n);
+      const [again, own] = [warm, certify].map(({ median }) => `${median.toPrecision(3)} ms`);
+      const text = `${again} warm after a small change (to reach: at most 1.2 x cold), ${own} to prove its own solution`;
+      return { ...cold, outcome: { text, ok: warm.median <= 1.2 * cold.median } };
+    },
+  };
+}
 
 function below(value: number, bound: number, unit: string) {
   return { text: `${value.toPrecision(3)} ${unit} (to reach: below ${bound})`, ok: value < bound };

@@ -36,7 +36,7 @@ async function measure(benchmark: Benchmark): Promise<Round> {
   const before = await matmulRate(engine, benchmark.dtype);
   const ours = await benchmark.run(engine);
   const rate = (before + (await matmulRate(engine, benchmark.dtype))) / 2;
-  const peer = benchmark.peer ? runPeer(benchmark.peer.script, threads) : null;
+  const peer = benchmark.peer ? runPeer(benchmark.peer.script, threads, Object.keys(benchmark.peer.targets)) : null;
   return { ours, rate, peer };
 }
 

@@ -1,10 +1,13 @@
+export * as align from "./align/index.ts";
 export * as checkpoint from "./checkpoint/index.ts";
 export * as counting from "./counting/index.ts";
 export * as data from "./data/index.ts";
 export * as engine from "./engine/index.ts";
 export { InputError } from "./errors.ts";
 export * as graph from "./graph/index.ts";
+export * as landscape from "./landscape/index.ts";
 export * as nets from "./nets/index.ts";
 export * as onnx from "./onnx/index.ts";
+export * as symmetry from "./symmetry/index.ts";
 export * as tensor from "./tensor/index.ts";
 export * as train from "./train/index.ts";

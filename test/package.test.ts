@@ -22,12 +22,14 @@ function runNode(name: string, source: string): string {
 }
 
 const subpaths = [
+  "align",
   "checkpoint",
   "counting",
   "data",
   "engine",
   "figures",
   "graph",
+  "landscape",
   "nets",
   "node",
   "onnx",

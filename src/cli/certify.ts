@@ -1,9 +1,7 @@
-import { check } from "../errors.ts";
-import type { WeightsFile } from "../node/index.ts";
 import { compareOrbits, type GroupElement, type SymmetryGroup } from "../symmetry/index.ts";
-import { sameShape } from "../tensor/index.ts";
 import { certificateJson, certificateLines, certificateOf, certificateOptions } from "./certificate.ts";
 import type { Call, Command, Outcome } from "./command.ts";
+import { checkSameNetwork } from "./same-network.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 import { describeElement } from "./written-weights.ts";
 
@@ -50,17 +48,6 @@ async function run(call: Call): Promise<Outcome> {
     ],
     status: sameFunction ? 0 : 1,
   };
-}
-
-function checkSameNetwork(a: WeightsFile, b: WeightsFile): void {
-  const [x, y] = [a.discovery.group.layouts, b.discovery.group.layouts];
-  const other = Object.entries(x).find(([name, { shape }]) => !y[name] || !sameShape(y[name].shape, shape));
-  check(!other && Object.keys(y).length === Object.keys(x).length, () => ({
-    code: "different-networks",
-    where: b.path,
-    message: `expected the network of ${a.path}, got another${other ? `: they differ in ${JSON.stringify(other[0])}` : ""}`,
-    remedy: "compare two checkpoints of one architecture",
-  }));
 }
 
 function elementJson({ factors, generators }: SymmetryGroup, { permutations, scales }: GroupElement) {

@@ -29,6 +29,23 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "whether two checkpoints are the same function, and of the same orbit",
     load: () => import("./certify.ts"),
   },
+  align: {
+    summary: "renumber the units of one checkpoint to be like another's",
+    load: () => import("./align.ts"),
+  },
+  replay: { summary: "do an alignment again, to the same bytes", load: () => import("./replay.ts") },
+  distance: {
+    summary: "how far apart two networks are, with and without symmetries",
+    load: () => import("./distance.ts"),
+  },
+  diagnose: {
+    summary: "whether checkpoints can be averaged, from their weights alone",
+    load: () => import("./diagnose.ts"),
+  },
+  barrier: {
+    summary: "the barrier between two networks, by every definition",
+    load: () => import("./barrier.ts"),
+  },
   count: {
     summary: "exact numbers of equivalent minima, saddles and their subspaces",
     load: () => import("./count.ts"),

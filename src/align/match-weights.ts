@@ -1,0 +1,192 @@
+import type { Engine } from "../engine/index.ts";
+import { check } from "../errors.ts";
+import type { Parameters } from "../nets/index.ts";
+import { act, type Factor, type GroupElement, identity, randomElement, type SymmetryGroup } from "../symmetry/index.ts";
+import { fold, permutation, type RngKey, type Tensor } from "../tensor/index.ts";
+import { type Assignment, solveAssignment } from "./assignment.ts";
+import { fingerprintStart } from "./fingerprint-start.ts";
+import { type Gains, gainsOf, gramEngine, type Matching, siteRuns } from "./gains.ts";
+import { checkSame, describeMatch, innerProduct, type Match, type StartName } from "./match.ts";
+import { currentValue, withBestSigns, withSigns } from "./signs.ts";
+
+export interface MatchOptions {
+  readonly engine: Engine;
+  readonly key: RngKey;
+  /** How many starts are tried: from fingerprints, as the units stand, and then at random; defaults to 2. */
+  readonly restarts?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (progress: MatchProgress) => void;
+}
+
+export interface MatchProgress {
+  readonly restart: number;
+  readonly sweep: number;
+  /** Sets of units that may still improve. */
+  readonly open: number;
+}
+
+/**
+ * Matches the units of b to those of a by their weights (Git Re-Basin, arXiv 2209.04836): coordinate descent over the
+ * factors of the group, each step a linear assignment, signs chosen with it, until no factor improves. Factors whose
+ * neighbours have not moved are skipped.
+ */
+export async function matchWeights(
+  a: Parameters,
+  b: Parameters,
+  group: SymmetryGroup,
+  options: MatchOptions,
+): Promise<Match> {
+  const { restarts = 2, key } = options;
+  check(Number.isInteger(restarts) && restarts >= 1, () => ({
+    code: "bad-option",
+    where: "restarts",
+    message: `expected at least 1, got ${restarts}`,
+  }));
+  checkSame(a, b, group);
+  await using grams = gramEngine(options.engine);
+  const matching: Matching = { group, a, b, sites: siteRuns(group), grams };
+  const runs: Descent[] = [];
+  for (let restart = 0; restart < restarts; restart++) {
+    const start = (["fingerprint", "identity"] as const)[restart] ?? "random";
+    const element = await startOf(matching, start, fold(key, "start", restart));
+    runs.push({ start, ...(await descend(matching, element, { ...options, restart })) });
+  }
+  const best = runs.reduce((most, run) => (run.objective > most.objective ? run : most));
+  const starts = runs.map(({ start, objective, sweeps }) => ({ start, objective, sweeps }));
+  return describeMatch(matching, best.element, { starts, gaps: best.gaps });
+}
+
+interface Descent {
+  readonly start: StartName;
+  readonly element: GroupElement;
+  readonly objective: number;
+  readonly sweeps: number;
+  readonly gaps: readonly number[];
+}
+
+async function startOf(matching: Matching, start: StartName, key: RngKey): Promise<GroupElement> {
+  if (start === "fingerprint") return fingerprintStart(matching);
+  const { group } = matching;
+  const still = identity(group);
+  const drawn = start === "random" ? randomElement(group, key, { spread: 1 }) : still;
+  const { permutations } = await fingerprintStart(matching);
+  const blocks = blockFactors(group);
+  return {
+    permutations: drawn.permutations.map((units, factor) =>
+      blocks.has(factor) ? (permutations[factor] as Int32Array) : units,
+    ),
+    scales: still.scales,
+  };
+}
+
+/**
+ * Factors that permute whole blocks of other units, as heads of attention do. How much two blocks are alike is known only
+ * once the units inside are matched, so blocks are matched by their fingerprints and then stay.
+ */
+function blockFactors({ factors }: SymmetryGroup): ReadonlySet<number> {
+  return new Set(factors.flatMap(({ within }) => within.flatMap(({ factor }) => factor ?? [])));
+}
+
+const MOST_SWEEPS = 200;
+
+async function descend(
+  matching: Matching,
+  start: GroupElement,
+  options: MatchOptions & { readonly restart: number },
+): Promise<Omit<Descent, "start">> {
+  const { group, sites } = matching;
+  const neighbours = neighboursOf(sites.map((each) => each.map(({ tensor }) => tensor)));
+  const blocks = blockFactors(group);
+  const free = [...group.factors.keys()].filter((factor) => group.factors[factor]?.permutes && !blocks.has(factor));
+  const open = new Set(free);
+  const gaps = group.factors.map(() => 0);
+  const duals = new Map<string, Assignment["duals"]>();
+  let element = start;
+  let sweeps = 0;
+  for (; open.size > 0 && sweeps < MOST_SWEEPS; sweeps++) {
+    const order = permutation(fold(options.key, "order", options.restart, sweeps), free.length);
+    for (const factor of Array.from(order, (i) => free[i] as number).filter((each) => open.has(each))) {
+      options.signal?.throwIfAborted();
+      options.onProgress?.({ restart: options.restart, sweep: sweeps, open: open.size });
+      open.delete(factor);
+      const gains = await gainsOf(matching, factor, element);
+      const step = improve(group, { factor, element, gains, duals, signal: options.signal });
+      gaps[factor] = step.gap;
+      if (!step.isBetter || !isTrulyBetter(matching, factor, [element, step.element])) continue;
+      element = step.element;
+      for (const neighbour of neighbours[factor] ?? []) if (free.includes(neighbour)) open.add(neighbour);
+    }
+  }
+  const objective = innerProduct(matching.a, act(group, element, matching.b), Object.keys(group.layouts));
+  return { element, objective, sweeps, gaps };
+}
+
+/**
+ * Where a tensor has the same units along two axes, as recurrent weights do, gains hold for small steps only: the objective
+ * itself decides.
+ */
+function isTrulyBetter(
+  { group, a, b, sites }: Matching,
+  factor: number,
+  [before, after]: readonly [GroupElement, GroupElement],
+): boolean {
+  const names = (sites[factor] ?? []).map(({ tensor }) => tensor);
+  const axes = new Set((sites[factor] ?? []).map(({ tensor, run }) => `${tensor} ${run.place.axis}`));
+  const own = [...new Set(names)];
+  if (axes.size === own.length) return true;
+  const parts = Object.fromEntries(own.map((name) => [name, b[name] as Tensor]));
+  const [old, next] = [before, after].map((element) => innerProduct(a, act(group, element, parts), own));
+  return (next as number) > (old as number);
+}
+
+/** For each factor those that index one of its tensors too. */
+function neighboursOf(tensors: readonly (readonly string[])[]): number[][] {
+  const users = new Map<string, number[]>();
+  for (const [factor, names] of tensors.entries()) {
+    for (const name of new Set(names)) users.set(name, [...(users.get(name) ?? []), factor]);
+  }
+  return tensors.map((names, factor) => {
+    const all = new Set(names.flatMap((name) => users.get(name) ?? []));
+    const isRecurrent = new Set(names).size < names.length;
+    return [...all].filter((other) => other !== factor || isRecurrent);
+  });
+}
+
+interface Step {
+  readonly factor: number;
+  readonly element: GroupElement;
+  readonly gains: readonly Gains[];
+  readonly duals: Map<string, Assignment["duals"]>;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The best units of one factor for the gains; the element stays the same where they are not better. */
+function improve(group: SymmetryGroup, { factor, element, gains, duals, signal }: Step) {
+  const { size, copies } = group.factors[factor] as Factor;
+  const matrix = withBestSigns(gains);
+  const current = element.permutations[factor] as Int32Array;
+  const units = current.slice();
+  const before = currentValue(gains, element, { factor, size });
+  let gap = 0;
+  for (let copy = 0; copy < copies; copy++) {
+    const own = matrix.subarray(copy * size * size, (copy + 1) * size * size);
+    const known = duals.get(`${factor} ${copy}`);
+    const solved = solveAssignment(
+      own,
+      { rows: size, columns: size },
+      {
+        start: current.subarray(copy * size, (copy + 1) * size),
+        ...(known && { duals: known }),
+        ...(signal && { signal }),
+      },
+    );
+    duals.set(`${factor} ${copy}`, solved.duals);
+    units.set(solved.columnOf, copy * size);
+    gap += Math.max(0, solved.bound - solved.objective);
+  }
+  const moved = { ...element, permutations: element.permutations.with(factor, units) };
+  const better = withSigns(gains, moved, { factor, size });
+  const after = currentValue(gains, better, { factor, size });
+  const isBetter = after - before > 1e-12 * Math.max(1, Math.abs(before));
+  return { isBetter, gap, element: isBetter ? better : element };
+}

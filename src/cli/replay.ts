@@ -1,0 +1,44 @@
+import { check } from "../errors.ts";
+import { weightsDigest } from "../node/index.ts";
+import { act } from "../symmetry/index.ts";
+import { certificateOptions } from "./certificate.ts";
+import type { Call, Command, Outcome } from "./command.ts";
+import { elementFromJson, readSidecar } from "./sidecar.ts";
+import { weightsOf } from "./weights-options.ts";
+import { describeElement, writeCertified } from "./written-weights.ts";
+
+export const command: Command = {
+  summary: "do an alignment again, to the same bytes",
+  usage: "<sidecar.json> [options]",
+  options: {
+    out: { short: "o", value: "FILE", help: "where to write; otherwise where the alignment wrote" },
+    force: { help: "replace the file if it is there" },
+    ...certificateOptions,
+  },
+  positionals: [1, 1],
+  examples: ["replay b-like-a.safetensors.json -o again.safetensors"],
+  run,
+};
+
+async function run(call: Call): Promise<Outcome> {
+  const [path] = call.positionals as readonly [string];
+  const sidecar = await readSidecar(path);
+  const { b } = sidecar.inputs;
+  const options = { ...b.options, ...call.options, out: call.options.out ?? sidecar.output };
+  const full = { ...call, options };
+  await using weights = await weightsOf(b.path, full);
+  const before = await weights.read();
+  check(weightsDigest(before) === b.digest, () => ({
+    code: "other-weights",
+    where: b.path,
+    message: "expected the weights that were aligned, got others",
+    remedy: "put the original back, or align again",
+  }));
+  const { group } = weights.discovery;
+  const element = elementFromJson(group, sidecar.element, path);
+  const after = act(group, element, before);
+  return await writeCertified(full, { weights, before, after, element }, async () => ({
+    json: { sidecar: path },
+    text: [describeElement(element, group.factors)],
+  }));
+}
