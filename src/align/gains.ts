@@ -88,6 +88,14 @@ export interface Matching {
   readonly b: Parameters;
   readonly sites: readonly (readonly SiteRun[])[];
   readonly grams: GramEngine;
+  /** Unfoldings of `a` by site, which no step changes. */
+  readonly unfolded: WeakMap<SiteRun, Tensor>;
+}
+
+function unfoldedOnce({ a, unfolded }: Matching, site: SiteRun): Tensor {
+  const known = unfolded.get(site) ?? unfold(site.unfolding, inFloats(a[site.tensor] as Tensor));
+  unfolded.set(site, known);
+  return known;
 }
 
 /**
@@ -101,12 +109,13 @@ export interface Gains {
 
 /** The gains of a factor where everything else of b is moved by `element`, and its own units are not. */
 export async function gainsOf(matching: Matching, factor: number, element: GroupElement): Promise<Gains[]> {
-  const { group, a, b, sites, grams } = matching;
+  const { group, b, sites, grams } = matching;
   const { copies, size } = group.factors[factor] as Factor;
   const bySigns = new Map<string, Gains>();
-  for (const { tensor, others, unfolding, signs } of sites[factor] ?? []) {
-    const [x, y] = [inFloats(a[tensor] as Tensor), inFloats(b[tensor] as Tensor)];
-    const product = await grams.gram(unfold(unfolding, x), unfold(unfolding, actOnTensor(others, element, y)));
+  for (const site of sites[factor] ?? []) {
+    const { others, unfolding, signs } = site;
+    const moved = actOnTensor(others, element, inFloats(b[site.tensor] as Tensor));
+    const product = await grams.gram(unfoldedOnce(matching, site), unfold(unfolding, moved));
     const known = bySigns.get(signs.join());
     const { values } = known ?? { values: new Float64Array(copies * size * size) };
     bySigns.set(signs.join(), { signs, values });

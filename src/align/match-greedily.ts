@@ -25,7 +25,7 @@ export async function matchGreedily(
 ): Promise<Match> {
   checkSame(a, b, group);
   await using grams = gramEngine(engine);
-  const matching: Matching = { group, a, b, sites: siteRuns(group), grams };
+  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new WeakMap() };
   let element = identity(group);
   for (const [factor, { permutes, within }] of group.factors.entries()) {
     if (permutes && within.every((outer) => outer.factor === null || outer.factor < factor)) {

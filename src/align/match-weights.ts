@@ -44,7 +44,7 @@ export async function matchWeights(
   }));
   checkSame(a, b, group);
   await using grams = gramEngine(options.engine);
-  const matching: Matching = { group, a, b, sites: siteRuns(group), grams };
+  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new WeakMap() };
   const runs: Descent[] = [];
   for (let restart = 0; restart < restarts; restart++) {
     const start = (["fingerprint", "identity"] as const)[restart] ?? "random";

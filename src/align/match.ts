@@ -2,7 +2,7 @@ import { check } from "../errors.ts";
 import type { Parameters } from "../nets/index.ts";
 import { act, type GroupElement, type SymmetryGroup } from "../symmetry/index.ts";
 import { type Tensor, toNumbers } from "../tensor/index.ts";
-import type { Matching } from "./gains.ts";
+import { inFloats, type Matching } from "./gains.ts";
 
 /** How the second of two parameter sets is moved to be like the first. */
 export interface Match {
@@ -34,11 +34,19 @@ export interface ClassMatch {
 
 /** The sum of the products of all entries. */
 export function innerProduct(a: Parameters, b: Parameters, names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + dot(entriesOf(a[name] as Tensor), entriesOf(b[name] as Tensor)), 0);
+}
+
+type Entries = Float32Array | Float64Array;
+
+/** The numbers of a tensor, without a copy where they are stored as such. */
+function entriesOf(tensor: Tensor): Entries {
+  return inFloats(tensor).data as Entries;
+}
+
+function dot(x: Entries, y: Entries): number {
   let sum = 0;
-  for (const name of names) {
-    const [x, y] = [toNumbers(a[name] as Tensor), toNumbers(b[name] as Tensor)];
-    for (let i = 0; i < x.length; i++) sum += (x[i] as number) * (y[i] as number);
-  }
+  for (let i = 0; i < x.length; i++) sum += (x[i] as number) * (y[i] as number);
   return sum;
 }
 
@@ -78,12 +86,8 @@ function cosine(a: Parameters, b: Parameters, names: readonly string[]): number 
 
 /** By the rearrangement inequality, the inner product of each pair of tensors sorted, whatever their signs. */
 function sortedBound(a: Parameters, b: Parameters, names: readonly string[]): number {
-  return names.reduce((total, name) => {
-    const [x, y] = [a, b].map((parameters) =>
-      Float64Array.from(toNumbers(parameters[name] as Tensor), Math.abs).sort(),
-    );
-    return total + (x as Float64Array).reduce((sum, entry, i) => sum + entry * ((y as Float64Array)[i] as number), 0);
-  }, 0);
+  const sorted = (tensor: Tensor) => entriesOf(tensor).map(Math.abs).sort();
+  return names.reduce((sum, name) => sum + dot(sorted(a[name] as Tensor), sorted(b[name] as Tensor)), 0);
 }
 
 /** Refuses parameters that are missing or not finite. */
