@@ -23,7 +23,7 @@ export interface Placed {
 
 /**
  * The tensors of the group among some parameters, in the order of the network. Under an element each is computed when it
- * is asked for, and never kept: all at once would take as much memory as the parameters.
+ * is asked for, and kept only while memory is not wanted: all at once would take as much as the parameters.
  */
 export function placedTensors(
   group: SymmetryGroup,
@@ -34,12 +34,15 @@ export function placedTensors(
     const stored = parameters[name];
     if (!stored) return [];
     const runs = layout.axes.flatMap(runsOf);
+    let held: WeakRef<Tensor> | undefined;
     const placed = {
       layout,
       number,
       runs,
       get tensor() {
-        return inNumbers(element ? actOnTensor(layout, element, stored) : stored);
+        const tensor = held?.deref() ?? inNumbers(element ? actOnTensor(layout, element, stored) : stored);
+        held = new WeakRef(tensor);
+        return tensor;
       },
     };
     return [[name, placed] as const];
