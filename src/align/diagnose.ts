@@ -52,7 +52,16 @@ export async function diagnose(
   const units = match.classes.reduce((sum, { size, copies }) => sum + size * copies, 0);
   const moved = match.classes.reduce((sum, each) => sum + each.moved, 0) / Math.max(1, units);
   const verdict = compareOrbits(group, a, b).sameOrbit ? "same-orbit" : verdictOn({ cosine, deviations, moved });
-  return { verdict, advice: advice[verdict], cosine, matchedCosine, deviations, moved, classes: match.classes };
+  const isCopy = cosine > 1 - 1e-9;
+  return {
+    verdict,
+    advice: isCopy ? "They are the same weights: averaging changes nothing." : advice[verdict],
+    cosine,
+    matchedCosine,
+    deviations,
+    moved,
+    classes: match.classes,
+  };
 }
 
 function verdictOn({ cosine, deviations, moved }: Pick<Diagnosis, "cosine" | "deviations" | "moved">): Verdict {

@@ -83,7 +83,7 @@ async function startOf(matching: Matching, start: StartName, key: RngKey): Promi
  * Factors that permute whole blocks of other units, as heads of attention do. How much two blocks are alike is known only
  * once the units inside are matched, so blocks are matched by their fingerprints and then stay.
  */
-function blockFactors({ factors }: SymmetryGroup): ReadonlySet<number> {
+export function blockFactors({ factors }: SymmetryGroup): ReadonlySet<number> {
   return new Set(factors.flatMap(({ within }) => within.flatMap(({ factor }) => factor ?? [])));
 }
 

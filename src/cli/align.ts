@@ -1,109 +1,128 @@
-import { type Match, type MatchProgress, matchGreedily, matchWeights } from "../align/index.ts";
+import { type Match, matchGreedily, matchWeights } from "../align/index.ts";
+import { check } from "../errors.ts";
 import type { Parameters } from "../nets/index.ts";
-import { progressBar, weightsDigest } from "../node/index.ts";
-import type { SymmetryGroup } from "../symmetry/index.ts";
-import { fold } from "../tensor/index.ts";
-import { certificateOptions, seedKey } from "./certificate.ts";
+import { checkTarget, progressBar, type WeightsFile, weightsDigest } from "../node/index.ts";
+import { activationOptions, matchedOnData } from "./align-activations.ts";
+import { certificateOptions, seedOf } from "./certificate.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf } from "./engine-options.ts";
 import { table } from "./format.ts";
-import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
-import { elementToJson, writeSidecar } from "./sidecar.ts";
+import { defaultRestarts, matchOptions } from "./matching.ts";
+import { checkSameNetwork, checkSameSymmetries, checkSameTypes } from "./same-network.ts";
+import { elementToJson, type Sidecar, writeSidecar } from "./sidecar.ts";
 import { choiceOf, numberOf } from "./values.ts";
 import { version } from "./version.ts";
-import { weightsOf, weightsOptions } from "./weights-options.ts";
-import { outputOf, outputOptions, writeCertified } from "./written-weights.ts";
+import { shortList, weightsOf, weightsOptions } from "./weights-options.ts";
+import { checkOutput, outputOf, outputOptions, writeCertified } from "./written-weights.ts";
 
-const methods = ["weights", "greedy"] as const;
+const methods = ["weights", "greedy", "activations"] as const;
 type Method = (typeof methods)[number];
 
 export const command: Command = {
   summary: "renumber the units of one checkpoint to be like another's",
   usage: "<a> <b> -o <file> [options]",
   options: {
-    method: { value: "NAME", help: `${methods.join(" or ")} (weights)` },
+    method: { value: "NAME", help: `${methods.join(", ")}; the last needs --data (weights)` },
     restarts: { value: "N", help: "starts of the descent: fingerprints, as they stand, then random ones (2)" },
     ...outputOptions,
     ...weightsOptions,
     ...certificateOptions,
+    ...activationOptions,
   },
   positionals: [2, 2],
-  examples: ["align a.safetensors b.safetensors -o b-like-a.safetensors"],
+  examples: [
+    "align a.safetensors b.safetensors -o b-like-a.safetensors",
+    "align a.safetensors b.safetensors -o c.safetensors --method activations --data mnist",
+  ],
   run,
 };
 
 async function run(call: Call): Promise<Outcome> {
   const [first, second] = call.positionals as readonly [string, string];
   const output = outputOf(call);
-  const method = choiceOf(call, "method", methods, "weights");
-  const restarts = numberOf(call, "restarts", { least: 1, most: 1000, whole: true }, 2);
+  const sidecar = `${output}.json`;
+  const setting = settingOf(call);
   await using a = await weightsOf(first, call);
   await using b = await weightsOf(second, call);
   checkSameNetwork(a, b);
+  checkSameSymmetries(a, b);
+  await checkOutput(call, b);
+  for (const path of [output, sidecar]) await checkTarget(path, [first, second], call.options.force === true);
   const [x, y] = [await a.read(), await b.read()];
   checkSameTypes(x, y, second);
   const start = performance.now();
-  const match = await matched(call, { x, y, group: a.discovery.group, method, restarts });
+  const match = await matched(call, [x, y], { weights: a, ...setting });
   const seconds = (performance.now() - start) / 1000;
-  const sidecar = `${output}.json`;
-  const outcome = await writeCertified(
-    call,
-    { weights: b, before: y, after: match.parameters, element: match.element },
-    async () => ({
-      json: { sidecar, objective: match.objective, classes: match.classes, starts: match.starts, seconds },
-      text: describe(match, seconds),
-    }),
-  );
-  if (outcome.status === 1) return outcome;
-  const seed = numberOf(call, "seed", {}, 0);
-  const options = optionsOf(call);
-  await writeSidecar(
-    sidecar,
-    {
-      orbifold: version(),
-      command: "align",
-      method,
-      seed,
-      restarts,
-      inputs: {
-        a: { path: first, digest: weightsDigest(x), options },
-        b: { path: second, digest: weightsDigest(y), options },
-      },
-      output,
-      objective: match.objective,
-      element: elementToJson(match.element),
-    },
-    call.options.force === true,
-  );
-  return outcome;
+  const { objective, classes, starts, parameters, element } = match;
+  const told: Sidecar = {
+    orbifold: version(),
+    command: "align",
+    ...setting,
+    inputs: { a: { path: first, digest: weightsDigest(x) }, b: { path: second, digest: weightsDigest(y) } },
+    options: optionsOf(call),
+    output: { path: output, digest: weightsDigest(parameters) },
+    objective,
+    element: elementToJson(element),
+  };
+  const weights: WeightsFile = {
+    ...b,
+    write: (path, after, { force = false }) =>
+      writeSidecar(sidecar, told, { force, writeOutput: () => b.write(path, after, { force }) }),
+  };
+  return await writeCertified(call, { weights, before: y, after: parameters, element }, async ({ ok }) => ({
+    json: { sidecar: ok ? sidecar : null, objective, classes, starts, seconds },
+    text: describe(match, seconds),
+  }));
+}
+
+interface Setting {
+  readonly method: Method;
+  readonly seed: number;
+  /** Null for a method without a start. */
+  readonly restarts: number | null;
+}
+
+function settingOf(call: Call): Setting {
+  const method = choiceOf(call, "method", methods, "weights");
+  const restarts = numberOf(call, "restarts", { least: 1, most: 1000, whole: true });
+  const seed = seedOf(call);
+  check(method === "weights" || restarts === undefined, () => ({
+    code: "usage",
+    where: "--restarts",
+    message: `expected the method weights, got ${method}, which has no start`,
+    remedy: "leave --restarts out",
+  }));
+  const { data, measure } = call.options;
+  check(method === "activations" || measure === undefined, () => ({
+    code: "usage",
+    where: "--measure",
+    message: `expected the method activations, got ${method}`,
+    remedy: "leave --measure out",
+  }));
+  check(method !== "activations" || data !== undefined, () => ({
+    code: "usage",
+    where: "--data",
+    message: "is needed by the method activations",
+    remedy: "name a data set",
+  }));
+  return { method, seed, restarts: method === "weights" ? (restarts ?? defaultRestarts) : null };
 }
 
 async function matched(
   call: Call,
-  {
-    x,
-    y,
-    group,
-    method,
-    restarts,
-  }: { x: Parameters; y: Parameters; group: SymmetryGroup; method: Method; restarts: number },
+  [x, y]: readonly [Parameters, Parameters],
+  { weights, method, restarts }: Setting & { readonly weights: WeightsFile },
 ): Promise<Match> {
+  const { group } = weights.discovery;
   await using engine = await engineOf(call);
+  if (method === "activations") return await matchedOnData(call, [x, y], { weights, engine });
+  if (restarts === null) return await matchGreedily(x, y, group, { engine });
   using bar = progressBar({ quiet: call.quiet });
-  const key = fold(seedKey(call), "align");
-  if (method === "greedy") return await matchGreedily(x, y, group, { engine });
-  const onProgress = ({ restart, sweep, open }: MatchProgress) =>
-    bar.update({
-      label: `start ${restart + 1} of ${restarts}, sweep ${sweep + 1}, open`,
-      done: 0,
-      total: open,
-      unit: "class",
-    });
-  return await matchWeights(x, y, group, { engine, key, restarts, onProgress });
+  return await matchWeights(x, y, group, matchOptions(call, { engine, bar, restarts }));
 }
 
 function describe({ objective, classes, starts }: Match, seconds: number): string[] {
-  const spread = starts.map((each) => `${each.start} ${each.objective.toPrecision(6)}`).join(", ");
+  const spread = shortList(starts.map((each) => `${each.start} ${each.objective.toPrecision(6)}`));
   return [
     ...table(
       ["units of", "count", "moved", "cosine before", "after"],
@@ -117,7 +136,7 @@ function describe({ objective, classes, starts }: Match, seconds: number): strin
     ),
     "",
     `inner product ${objective.before.toPrecision(6)} -> ${objective.after.toPrecision(6)}, at most ${objective.bound.toPrecision(6)}, in ${seconds.toFixed(1)} s`,
-    `starts: ${spread}`,
+    ...(starts.length > 0 ? [`starts: ${spread}`] : []),
   ];
 }
 

@@ -20,9 +20,14 @@ export const certificateOptions: Readonly<Record<string, OptionSpec>> = {
   ...engineOptions,
 };
 
+/** The number that `--seed` gives. */
+export function seedOf(call: Call): number {
+  return numberOf(call, "seed", { least: 0, most: 2 ** 32 - 1, whole: true }, 0);
+}
+
 /** The key that `--seed` gives. */
 export function seedKey(call: Call) {
-  return rngKey(numberOf(call, "seed", { least: 0, most: 2 ** 32 - 1, whole: true }, 0));
+  return rngKey(seedOf(call));
 }
 
 export interface Pair {

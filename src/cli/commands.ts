@@ -33,6 +33,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "renumber the units of one checkpoint to be like another's",
     load: () => import("./align.ts"),
   },
+  merge: {
+    summary: "average checkpoints, their units renumbered alike",
+    load: () => import("./merge.ts"),
+  },
   replay: { summary: "do an alignment again, to the same bytes", load: () => import("./replay.ts") },
   distance: {
     summary: "how far apart two networks are, with and without symmetries",

@@ -1,10 +1,11 @@
-import { type Diagnosis, diagnose } from "../align/index.ts";
-import { fold } from "../tensor/index.ts";
-import { seedKey } from "./certificate.ts";
+import { type Diagnosis, diagnose, type Verdict } from "../align/index.ts";
+import type { Parameters } from "../nets/index.ts";
+import { progressBar, type WeightsFile } from "../node/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
 import { formatPercent, table } from "./format.ts";
-import { checkSameNetwork } from "./same-network.ts";
+import { matchOptions } from "./matching.ts";
+import { checkSameNetwork, checkSameSymmetries, checkSameTypes } from "./same-network.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 
 export const command: Command = {
@@ -29,19 +30,39 @@ async function run(call: Call): Promise<Outcome> {
   const [first, ...others] = call.positionals as readonly [string, ...string[]];
   await using a = await weightsOf(first, call);
   const x = await a.read();
+  for (const other of others) await secondOf(call, { a, x, path: other });
+  await using engine = await engineOf(call);
+  using bar = progressBar({ quiet: call.quiet });
+  const options = matchOptions(call, { engine, bar });
   const pairs: Pair[] = [];
   for (const other of others) {
-    await using b = await weightsOf(other, call);
-    checkSameNetwork(a, b);
-    await using engine = await engineOf(call);
-    const found = await diagnose(x, await b.read(), a.discovery.group, { engine, key: fold(seedKey(call), "align") });
-    pairs.push({ a: first, b: other, ...found });
+    const y = await secondOf(call, { a, x, path: other });
+    pairs.push({ a: first, b: other, ...(await diagnose(x, y, a.discovery.group, options)) });
   }
-  const [pair] = pairs as [Pair, ...Pair[]];
+  const evidence = pairs.toSorted((one, next) => fromWorst.indexOf(one.verdict) - fromWorst.indexOf(next.verdict))[0];
   return {
-    json: { verdict: pair.verdict, evidence: pair, pairs },
-    text: [...notesOn(a), ...pairs.flatMap(lines)],
+    json: { verdict: evidence?.verdict, evidence, pairs, assumptions: a.assumptions },
+    text: [...notesOn(a), ...pairs.flatMap((pair, i) => (i === 0 ? lines(pair) : ["", ...lines(pair)]))],
   };
+}
+
+/** The verdict on several checkpoints is the worst on any with the first. */
+const fromWorst: readonly Verdict[] = ["different-basins", "same-orbit", "aligned", "same-ancestor"];
+
+interface Second {
+  readonly a: WeightsFile;
+  readonly x: Parameters;
+  readonly path: string;
+}
+
+/** The weights that are compared with the first, if they can be. */
+async function secondOf(call: Call, { a, x, path }: Second): Promise<Parameters> {
+  await using b = await weightsOf(path, call);
+  checkSameNetwork(a, b);
+  checkSameSymmetries(a, b);
+  const y = await b.read();
+  checkSameTypes(x, y, path);
+  return y;
 }
 
 function lines({ a, b, verdict, advice, cosine, matchedCosine, deviations, moved, classes }: Pair): string[] {
@@ -54,6 +75,5 @@ function lines({ a, b, verdict, advice, cosine, matchedCosine, deviations, moved
       ["units of", "cosine", "after matching"],
       classes.map((each) => [each.name, each.cosineBefore.toFixed(3), each.cosineAfter.toFixed(3)]),
     ),
-    "",
   ];
 }

@@ -1,13 +1,11 @@
 import { matchWeights } from "../align/index.ts";
 import { type Distances, distances, onSpheres, spheresOf } from "../landscape/index.ts";
-import type { Parameters } from "../nets/index.ts";
-import type { Discovery } from "../symmetry/index.ts";
-import { fold } from "../tensor/index.ts";
-import { seedKey } from "./certificate.ts";
+import { progressBar } from "../node/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
 import { table } from "./format.ts";
-import { checkSameNetwork } from "./same-network.ts";
+import { matchOptions } from "./matching.ts";
+import { checkSameNetwork, checkSameSymmetries, checkSameTypes } from "./same-network.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 
 export const command: Command = {
@@ -28,37 +26,36 @@ async function run(call: Call): Promise<Outcome> {
   await using a = await weightsOf(first, call);
   await using b = await weightsOf(second, call);
   checkSameNetwork(a, b);
+  checkSameSymmetries(a, b);
   const [x, y] = [await a.read(), await b.read()];
+  checkSameTypes(x, y, second);
   const { group } = a.discovery;
+  const spheres = spheresOf(a.discovery);
   const [u, v] = [onSpheres(group, x), onSpheres(group, y)];
+  await using engine = await engineOf(call);
+  using bar = progressBar({ quiet: call.quiet });
+  const options = matchOptions(call, { engine, bar });
   const json = {
-    raw: measured(a.discovery, x, y, false),
-    aligned: measured(a.discovery, x, await aligned(call, a.discovery, x, y), false),
-    canonical: measured(a.discovery, u, v, true),
-    canonicalAligned: measured(a.discovery, u, await aligned(call, a.discovery, u, v), true),
+    raw: distances(x, y),
+    aligned: distances(x, (await matchWeights(x, y, group, options)).parameters),
+    canonical: distances(u, v, spheres),
+    canonicalAligned: distances(u, (await matchWeights(u, v, group, options)).parameters, spheres),
   };
-  const rows = Object.entries(json).map(([name, { chord, perParameter, geodesic }]) => [
-    words[name] ?? name,
-    chord.toPrecision(5),
-    perParameter.toPrecision(4),
-    geodesic === null ? "" : geodesic.toPrecision(5),
-  ]);
-  return { json, text: [...notesOn(a), ...table(["", "chord", "per parameter", "geodesic"], rows)] };
+  return { json: { ...json, assumptions: a.assumptions }, text: [...notesOn(a), ...table(heading, rowsOf(json))] };
 }
 
-const words: Readonly<Record<string, string>> = {
+const heading = ["", "chord", "per parameter", "geodesic"];
+
+function rowsOf(json: Readonly<Record<keyof typeof words, Distances>>): string[][] {
+  return (Object.keys(words) as (keyof typeof words)[]).map((name) => {
+    const { chord, perParameter, geodesic } = json[name];
+    return [words[name], chord.toPrecision(5), perParameter.toPrecision(4), geodesic?.toPrecision(5) ?? ""];
+  });
+}
+
+const words = {
   raw: "as stored",
   aligned: "aligned",
   canonical: "on the product of spheres",
   canonicalAligned: "on it and aligned",
-};
-
-function measured(discovery: Discovery, a: Parameters, b: Parameters, isOnSpheres: boolean): Distances {
-  return distances(a, b, isOnSpheres ? spheresOf(discovery) : undefined);
-}
-
-async function aligned(call: Call, { group }: Discovery, a: Parameters, b: Parameters): Promise<Parameters> {
-  await using engine = await engineOf(call);
-  const match = await matchWeights(a, b, group, { engine, key: fold(seedKey(call), "align") });
-  return match.parameters;
-}
+} as const;

@@ -5,7 +5,7 @@ import { certificateOptions } from "./certificate.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { elementFromJson, readSidecar } from "./sidecar.ts";
 import { weightsOf } from "./weights-options.ts";
-import { describeElement, writeCertified } from "./written-weights.ts";
+import { checkOutput, describeElement, writeCertified } from "./written-weights.ts";
 
 export const command: Command = {
   summary: "do an alignment again, to the same bytes",
@@ -24,9 +24,10 @@ async function run(call: Call): Promise<Outcome> {
   const [path] = call.positionals as readonly [string];
   const sidecar = await readSidecar(path);
   const { b } = sidecar.inputs;
-  const options = { ...b.options, ...call.options, out: call.options.out ?? sidecar.output };
+  const options = { ...sidecar.options, ...call.options, out: call.options.out ?? sidecar.output.path };
   const full = { ...call, options };
   await using weights = await weightsOf(b.path, full);
+  await checkOutput(full, weights);
   const before = await weights.read();
   check(weightsDigest(before) === b.digest, () => ({
     code: "other-weights",
@@ -37,6 +38,12 @@ async function run(call: Call): Promise<Outcome> {
   const { group } = weights.discovery;
   const element = elementFromJson(group, sidecar.element, path);
   const after = act(group, element, before);
+  check(weightsDigest(after) === sidecar.output.digest, () => ({
+    code: "bad-sidecar",
+    where: path,
+    message: "expected the weights that the alignment wrote, got others",
+    remedy: "take the sidecar as orbifold align wrote it",
+  }));
   return await writeCertified(full, { weights, before, after, element }, async () => ({
     json: { sidecar: path },
     text: [describeElement(element, group.factors)],

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { dirname, isAbsolute, join, relative } from "node:path";
 import { check, InputError } from "../errors.ts";
 import { writeFileAtomically } from "../node/index.ts";
 import type { Factor, GroupElement, SymmetryGroup } from "../symmetry/index.ts";
@@ -9,10 +10,12 @@ export interface Sidecar {
   readonly command: "align";
   readonly method: string;
   readonly seed: number;
-  readonly restarts: number;
-  /** The checkpoint that was moved, and what it was moved towards, with digests of their weights. */
-  readonly inputs: { readonly a: SidecarInput; readonly b: SidecarInput };
-  readonly output: string;
+  readonly restarts: number | null;
+  /** What the second checkpoint was moved towards, and that checkpoint. */
+  readonly inputs: { readonly a: DigestedFile; readonly b: DigestedFile };
+  /** The options that said which network they are. */
+  readonly options: Readonly<Record<string, string | true>>;
+  readonly output: DigestedFile;
   readonly objective: { readonly before: number; readonly after: number; readonly bound: number };
   readonly element: {
     readonly permutations: readonly (readonly number[])[];
@@ -20,11 +23,10 @@ export interface Sidecar {
   };
 }
 
-export interface SidecarInput {
+/** A file, with the digest of the weights in it. */
+export interface DigestedFile {
   readonly path: string;
   readonly digest: string;
-  /** The options that said which network it is. */
-  readonly options: Readonly<Record<string, string | true>>;
 }
 
 /** An element as plain numbers. */
@@ -32,9 +34,24 @@ export function elementToJson({ permutations, scales }: GroupElement): Sidecar["
   return { permutations: permutations.map((units) => [...units]), scales: scales.map((each) => [...each]) };
 }
 
-/** Writes the sidecar of an output beside it. */
-export async function writeSidecar(path: string, sidecar: Sidecar, force: boolean): Promise<void> {
-  await writeFileAtomically(path, [new TextEncoder().encode(`${JSON.stringify(sidecar)}\n`)], { force });
+interface SidecarWriting {
+  readonly force: boolean;
+  readonly writeOutput: () => Promise<void>;
+}
+
+/**
+ * Writes the sidecar of an output, and the output: that only once the sidecar is on the disk under another name, so that
+ * neither appears where one of them cannot be written. Paths are kept as they are seen from the sidecar's folder.
+ */
+export async function writeSidecar(path: string, sidecar: Sidecar, writing: SidecarWriting): Promise<void> {
+  const seen = (file: string) => (isAbsolute(file) ? file : relative(dirname(path), file));
+  const text = `${JSON.stringify(withPaths(sidecar, seen))}\n`;
+  await writeFileAtomically(path, thenOutput(text, writing), { force: writing.force });
+}
+
+async function* thenOutput(text: string, { writeOutput }: SidecarWriting): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(text);
+  await writeOutput();
 }
 
 /** Reads a sidecar; its element is checked against a group by `elementFromJson`. */
@@ -45,9 +62,9 @@ export async function readSidecar(path: string): Promise<Sidecar> {
   const parsed = parse(text) as Partial<Sidecar> | null;
   const isWhole =
     parsed?.command === "align" &&
-    typeof parsed.inputs?.b?.path === "string" &&
-    typeof parsed.inputs.b.digest === "string" &&
-    typeof parsed.output === "string" &&
+    [parsed.inputs?.a, parsed.inputs?.b, parsed.output].every(isDigested) &&
+    typeof parsed.options === "object" &&
+    parsed.options !== null &&
     Array.isArray(parsed.element?.permutations) &&
     Array.isArray(parsed.element.scales);
   check(isWhole, () => ({
@@ -56,7 +73,7 @@ export async function readSidecar(path: string): Promise<Sidecar> {
     message: "expected the sidecar of an alignment, got something else",
     remedy: "name the .json file that orbifold align wrote",
   }));
-  return parsed as Sidecar;
+  return withPaths(parsed as Sidecar, (file) => (isAbsolute(file) ? file : join(dirname(path), file)));
 }
 
 function parse(text: string): unknown {
@@ -67,16 +84,30 @@ function parse(text: string): unknown {
   }
 }
 
+function isDigested(file: DigestedFile | undefined): boolean {
+  return typeof file?.path === "string" && typeof file.digest === "string";
+}
+
+function withPaths(sidecar: Sidecar, change: (path: string) => string): Sidecar {
+  const { inputs, options, output } = sidecar;
+  const changed = (file: DigestedFile): DigestedFile => ({ ...file, path: change(file.path) });
+  return {
+    ...sidecar,
+    inputs: { a: changed(inputs.a), b: changed(inputs.b) },
+    options: typeof options.graph === "string" ? { ...options, graph: change(options.graph) } : options,
+    output: changed(output),
+  };
+}
+
 /** The element of a sidecar, if it is one of the group. */
 export function elementFromJson(group: SymmetryGroup, element: Sidecar["element"], where: string): GroupElement {
+  const { factors, generators } = group;
+  const { permutations, scales } = element;
   const fits =
-    element.permutations.length === group.factors.length &&
-    element.permutations.every((units, i) => isPermutation(units, group.factors[i] as Factor)) &&
-    element.scales.length === group.generators.length &&
-    element.scales.every((each, i) => {
-      const { size, copies } = group.factors[group.generators[i]?.factor ?? -1] ?? { size: 0, copies: 0 };
-      return each.length === size * copies && each.every((scale) => Number.isFinite(scale) && scale !== 0);
-    });
+    permutations.length === factors.length &&
+    factors.every((factor, i) => isPermutation(permutations[i], factor)) &&
+    scales.length === generators.length &&
+    generators.every(({ kind, factor }, i) => areScales(scales[i], factors[factor] as Factor, kind));
   check(fits, () => ({
     code: "bad-sidecar",
     where,
@@ -84,14 +115,20 @@ export function elementFromJson(group: SymmetryGroup, element: Sidecar["element"
     remedy: "replay it with the network that was aligned",
   }));
   return {
-    permutations: element.permutations.map((units) => Int32Array.from(units)),
-    scales: element.scales.map((each) => Float64Array.from(each)),
+    permutations: permutations.map((units) => Int32Array.from(units)),
+    scales: scales.map((each) => Float64Array.from(each)),
   };
 }
 
-function isPermutation(units: readonly number[], { size, copies }: Factor): boolean {
-  if (units.length !== size * copies) return false;
+function isPermutation(units: readonly number[] | undefined, { size, copies, permutes }: Factor): boolean {
+  if (!Array.isArray(units) || units.length !== size * copies) return false;
+  if (!permutes) return units.every((unit, place) => unit === place % size);
   return Array.from({ length: copies }, (_, copy) => new Set(units.slice(copy * size, (copy + 1) * size))).every(
     (seen) => seen.size === size && [...seen].every((unit) => Number.isInteger(unit) && unit >= 0 && unit < size),
   );
+}
+
+function areScales(scales: readonly number[] | undefined, { size, copies }: Factor, kind: "scale" | "sign"): boolean {
+  if (!Array.isArray(scales) || scales.length !== size * copies) return false;
+  return scales.every((scale) => (kind === "sign" ? Math.abs(scale) === 1 : Number.isFinite(scale) && scale > 0));
 }

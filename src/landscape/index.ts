@@ -10,3 +10,4 @@ export {
   sampleCurve,
 } from "./sampling.ts";
 export { onSpheres, type Spheres, spheresOf } from "./spheres.ts";
+export { type BatchStatistics, batchStatistics } from "./statistics.ts";

@@ -13,3 +13,4 @@ export { formatSeconds, type ProgressBar, type ProgressReport, progressBar } fro
 export { runTraining, type TrainingResult, type TrainingRun } from "./training-run.ts";
 export { weightsDigest } from "./weights-digest.ts";
 export { openWeights, type WeightsFile, type WeightsOptions } from "./weights-file.ts";
+export { checkTarget } from "./write-target.ts";

@@ -1,9 +1,10 @@
-import { lstat, realpath } from "node:fs/promises";
-import { resolve } from "node:path";
+import { constants } from "node:fs";
+import { access, lstat, realpath } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { check } from "../errors.ts";
-import { explain } from "./system-error.ts";
+import { explain, explained } from "./system-error.ts";
 
-/** Throws where writing to `path` would destroy one of the files it is made from, or replace a file without `force`. */
+/** Throws where writing to `path` would destroy one of the files it is made from, replace a file without `force`, or fail. */
 export async function checkTarget(path: string, sources: readonly string[], isForced: boolean): Promise<void> {
   const target = await located(path);
   for (const source of sources) {
@@ -14,6 +15,7 @@ export async function checkTarget(path: string, sources: readonly string[], isFo
       remedy: "choose another -o",
     }));
   }
+  await explained("write", path, access(dirname(path), constants.W_OK));
   const isThere = await lstat(path).then(
     () => true,
     () => false,

@@ -4,6 +4,7 @@ export { checkFit, outputsFor } from "./fit.ts";
 export { stackMembers, unstackMembers } from "./members.ts";
 export type { Optimizer } from "./optimizers.ts";
 export type { TrainOptions } from "./options.ts";
+export { batchInputs, sampleInputs, splitFeeds } from "./samples.ts";
 export { learningRateAt, type Schedule } from "./schedules.ts";
 export { type EpochRecord, initialState, type TrainingState } from "./state.ts";
 export { encodeState, type RunSettings, readState } from "./state-file.ts";

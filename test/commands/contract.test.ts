@@ -107,7 +107,8 @@ describe("the documents of --json", () => {
 
 describe("the words for a person", () => {
   const symmetries = ["census", "canonicalize", "hash", "orbit", "certify", "count"];
-  const commands = ["tour", "train", "evaluate", "info", "data", ...symmetries];
+  const pairs = ["merge", "align", "replay", "distance", "diagnose", "barrier"];
+  const commands = ["tour", "train", "evaluate", "info", "data", ...symmetries, ...pairs];
 
   it("fit 80 columns and name every option", async () => {
     for (const words of [[], ["--help"], ["help"], ...commands.map((name) => [name, "--help"])]) {
