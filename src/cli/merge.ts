@@ -33,7 +33,7 @@ export const command: Command = {
     ...engineOptions,
   },
   positionals: [2, Number.POSITIVE_INFINITY],
-  examples: ["merge a.safetensors b.safetensors -o c.safetensors --repair --data mnist"],
+  examples: ["merge a.safetensors b.safetensors -o c.npz --repair --data mnist"],
   run,
 };
 
