@@ -32,7 +32,7 @@ export const command: Command = {
   positionals: [2, 2],
   examples: [
     "align a.safetensors b.safetensors -o b-like-a.safetensors",
-    "align a.npz b.npz --net lenet -o c.npz --method activations --data mnist",
+    "align a.onnx b.onnx -o c.onnx --method activations --data mnist",
   ],
   run,
 };
