@@ -1,7 +1,7 @@
 import type { Parameters } from "../nets/index.ts";
 import { compareOrbits, type SymmetryGroup } from "../symmetry/index.ts";
 import { elementCount } from "../tensor/index.ts";
-import { innerProduct, type Match } from "./match.ts";
+import { cosine, type Match } from "./match.ts";
 import { type MatchOptions, matchWeights } from "./match-weights.ts";
 
 /** How two checkpoints are related, as far as their weights tell. */
@@ -46,17 +46,19 @@ export async function diagnose(
 ): Promise<Diagnosis> {
   const weights = Object.keys(group.layouts).filter((name) => (group.layouts[name]?.shape.length ?? 0) > 1);
   const match = await matchWeights(a, b, group, options);
-  const [cosine, matchedCosine] = [cosineOf(a, b, weights), cosineOf(a, match.parameters, weights)];
+  const [stored, matchedCosine] = [cosine(a, b, weights), cosine(a, match.parameters, weights)];
   const count = weights.reduce((sum, name) => sum + elementCount(group.layouts[name]?.shape ?? []), 0);
-  const deviations = cosine * Math.sqrt(count);
+  const deviations = stored * Math.sqrt(count);
   const units = match.classes.reduce((sum, { size, copies }) => sum + size * copies, 0);
   const moved = match.classes.reduce((sum, each) => sum + each.moved, 0) / Math.max(1, units);
-  const verdict = compareOrbits(group, a, b).sameOrbit ? "same-orbit" : verdictOn({ cosine, deviations, moved });
-  const isCopy = cosine > 1 - 1e-9;
+  const verdict = compareOrbits(group, a, b).sameOrbit
+    ? "same-orbit"
+    : verdictOn({ cosine: stored, deviations, moved });
+  const isCopy = stored > 1 - 1e-9;
   return {
     verdict,
     advice: isCopy ? "They are the same weights: averaging changes nothing." : advice[verdict],
-    cosine,
+    cosine: stored,
     matchedCosine,
     deviations,
     moved,
@@ -67,9 +69,4 @@ export async function diagnose(
 function verdictOn({ cosine, deviations, moved }: Pick<Diagnosis, "cosine" | "deviations" | "moved">): Verdict {
   if (deviations < BEYOND_CHANCE || moved > FEW) return "different-basins";
   return cosine > KINSHIP ? "same-ancestor" : "aligned";
-}
-
-function cosineOf(a: Parameters, b: Parameters, names: readonly string[]): number {
-  const norm = Math.sqrt(innerProduct(a, a, names) * innerProduct(b, b, names));
-  return norm === 0 ? 0 : innerProduct(a, b, names) / norm;
 }

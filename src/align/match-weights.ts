@@ -45,10 +45,11 @@ export async function matchWeights(
   checkSame(a, b, group);
   await using grams = gramEngine(options.engine);
   const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new WeakMap() };
+  const fingerprint = await fingerprintStart(matching);
   const runs: Descent[] = [];
   for (let restart = 0; restart < restarts; restart++) {
     const start = (["fingerprint", "identity"] as const)[restart] ?? "random";
-    const element = await startOf(matching, start, fold(key, "start", restart));
+    const element = startOf(group, { start, fingerprint, key: fold(key, "start", restart) });
     runs.push({ start, ...(await descend(matching, element, { ...options, restart })) });
   }
   const best = runs.reduce((most, run) => (run.objective > most.objective ? run : most));
@@ -64,16 +65,20 @@ interface Descent {
   readonly gaps: readonly number[];
 }
 
-async function startOf(matching: Matching, start: StartName, key: RngKey): Promise<GroupElement> {
-  if (start === "fingerprint") return fingerprintStart(matching);
-  const { group } = matching;
+interface Start {
+  readonly start: StartName;
+  readonly fingerprint: GroupElement;
+  readonly key: RngKey;
+}
+
+function startOf(group: SymmetryGroup, { start, fingerprint, key }: Start): GroupElement {
+  if (start === "fingerprint") return fingerprint;
   const still = identity(group);
   const drawn = start === "random" ? randomElement(group, key, { spread: 1 }) : still;
-  const { permutations } = await fingerprintStart(matching);
   const blocks = blockFactors(group);
   return {
     permutations: drawn.permutations.map((units, factor) =>
-      blocks.has(factor) ? (permutations[factor] as Int32Array) : units,
+      blocks.has(factor) ? (fingerprint.permutations[factor] as Int32Array) : units,
     ),
     scales: still.scales,
   };

@@ -79,7 +79,8 @@ export function describeMatch(
   return { element, parameters, objective, classes, starts };
 }
 
-function cosine(a: Parameters, b: Parameters, names: readonly string[]): number {
+/** The cosine of two parameter sets, 0 where one is zero. */
+export function cosine(a: Parameters, b: Parameters, names: readonly string[]): number {
   const norm = Math.sqrt(innerProduct(a, a, names) * innerProduct(b, b, names));
   return norm === 0 ? 0 : innerProduct(a, b, names) / norm;
 }
