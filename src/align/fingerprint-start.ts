@@ -1,6 +1,6 @@
 import { type Factor, type GroupElement, identity, sourceCopy, unfold } from "../symmetry/index.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
-import { solveAssignment } from "./assignment.ts";
+import { assignUnits } from "./assign-units.ts";
 import { inFloats, type Matching } from "./gains.ts";
 
 /**
@@ -23,7 +23,8 @@ export async function fingerprintStart(matching: Matching): Promise<GroupElement
 }
 
 async function sortedMatch({ group, a, b, sites, grams }: Matching, factor: number, element: GroupElement) {
-  const { size, copies } = group.factors[factor] as Factor;
+  const own = group.factors[factor] as Factor;
+  const { size, copies } = own;
   const gains = new Float64Array(copies * size * size);
   for (const { tensor: name, unfolding } of sites[factor] ?? []) {
     const [x, y] = [a, b].map((parameters) => sortedRows(unfold(unfolding, inFloats(parameters[name] as Tensor))));
@@ -31,12 +32,7 @@ async function sortedMatch({ group, a, b, sites, grams }: Matching, factor: numb
     const { data } = await grams.gram(x as Tensor, moved);
     for (let i = 0; i < gains.length; i++) gains[i] = (gains[i] as number) + ((data as Float64Array)[i] as number);
   }
-  const units = new Int32Array(copies * size);
-  for (let copy = 0; copy < copies; copy++) {
-    const own = gains.subarray(copy * size * size, (copy + 1) * size * size);
-    units.set(solveAssignment(own, { rows: size, columns: size }).columnOf, copy * size);
-  }
-  return units;
+  return assignUnits(gains, own).units;
 }
 
 /** The absolute values of each row in ascending order. */

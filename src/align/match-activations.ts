@@ -9,7 +9,7 @@ import {
   type SymmetryGroup,
 } from "../symmetry/index.ts";
 import { activationMoments, type Batches, type Moments } from "./activation-moments.ts";
-import { solveAssignment } from "./assignment.ts";
+import { assignUnits } from "./assign-units.ts";
 import { fingerprintStart } from "./fingerprint-start.ts";
 import { type Gains, gramEngine, type Matching, siteRuns } from "./gains.ts";
 import { checkSame, describeMatch, type Match } from "./match.ts";
@@ -102,16 +102,8 @@ interface Step {
 }
 
 function assign(group: SymmetryGroup, { factor, element, gains, signal }: Step) {
-  const { size, copies } = group.factors[factor] as Factor;
-  const matrix = withBestSigns(gains);
-  const units = new Int32Array(copies * size);
-  let gap = 0;
-  for (let copy = 0; copy < copies; copy++) {
-    const own = matrix.subarray(copy * size * size, (copy + 1) * size * size);
-    const { columnOf, bound, objective } = solveAssignment(own, { rows: size, columns: size }, { signal });
-    units.set(columnOf, copy * size);
-    gap += Math.max(0, bound - objective);
-  }
+  const own = group.factors[factor] as Factor;
+  const { units, gap } = assignUnits(withBestSigns(gains), own, () => ({ signal }));
   const moved = { ...element, permutations: element.permutations.with(factor, units) };
-  return { gap, element: withSigns(gains, moved, { factor, size }) };
+  return { gap, element: withSigns(gains, moved, { factor, size: own.size }) };
 }

@@ -9,7 +9,7 @@ import {
   unfold,
 } from "../symmetry/index.ts";
 import { type Tensor, tensor, toNumbers } from "../tensor/index.ts";
-import { solveAssignment } from "./assignment.ts";
+import { assignUnits } from "./assign-units.ts";
 import { gramEngine, inFloats, type Matching, siteRuns } from "./gains.ts";
 import { checkSame, describeMatch, type Match } from "./match.ts";
 
@@ -39,16 +39,11 @@ async function withIncoming(matching: Matching, factor: number, element: GroupEl
   const { group, a, b, sites, grams } = matching;
   const incoming = (sites[factor] ?? []).find(({ layout }) => layout.shape.length > 1);
   if (!incoming) return element;
-  const { size, copies } = group.factors[factor] as Factor;
   const [x, y] = [inFloats(a[incoming.tensor] as Tensor), inFloats(b[incoming.tensor] as Tensor)];
   const moved = actOnTensor(incoming.layout, element, y);
   const rows = [x, moved].map((each) => normalizedRows(unfold(incoming.unfolding, each))) as [Tensor, Tensor];
   const cosines = Float64Array.from(toNumbers(await grams.gram(...rows)));
-  const units = new Int32Array(copies * size);
-  for (let copy = 0; copy < copies; copy++) {
-    const own = cosines.subarray(copy * size * size, (copy + 1) * size * size);
-    units.set(solveAssignment(own, { rows: size, columns: size }).columnOf, copy * size);
-  }
+  const { units } = assignUnits(cosines, group.factors[factor] as Factor);
   return { ...element, permutations: element.permutations.with(factor, units) };
 }
 

@@ -3,7 +3,7 @@ import { check } from "../errors.ts";
 import type { Parameters } from "../nets/index.ts";
 import { act, type Factor, type GroupElement, identity, randomElement, type SymmetryGroup } from "../symmetry/index.ts";
 import { fold, permutation, type RngKey, type Tensor } from "../tensor/index.ts";
-import { type Assignment, solveAssignment } from "./assignment.ts";
+import { assignUnits, type UnitAssignment } from "./assign-units.ts";
 import { fingerprintStart } from "./fingerprint-start.ts";
 import { type Gains, gainsOf, gramEngine, type Matching, siteRuns } from "./gains.ts";
 import { checkSame, describeMatch, innerProduct, type Match, type StartName } from "./match.ts";
@@ -105,7 +105,7 @@ async function descend(
   const free = [...group.factors.keys()].filter((factor) => group.factors[factor]?.permutes && !blocks.has(factor));
   const open = new Set(free);
   const gaps = group.factors.map(() => 0);
-  const duals = new Map<string, Assignment["duals"]>();
+  const duals = new Map<number, UnitAssignment["duals"]>();
   let element = start;
   let sweeps = 0;
   for (; open.size > 0 && sweeps < MOST_SWEEPS; sweeps++) {
@@ -161,37 +161,26 @@ interface Step {
   readonly factor: number;
   readonly element: GroupElement;
   readonly gains: readonly Gains[];
-  readonly duals: Map<string, Assignment["duals"]>;
+  /** By factor, of its last assignment. */
+  readonly duals: Map<number, UnitAssignment["duals"]>;
   readonly signal: AbortSignal | undefined;
 }
 
 /** The best units of one factor for the gains; the element stays the same where they are not better. */
 function improve(group: SymmetryGroup, { factor, element, gains, duals, signal }: Step) {
-  const { size, copies } = group.factors[factor] as Factor;
-  const matrix = withBestSigns(gains);
+  const own = group.factors[factor] as Factor;
+  const { size } = own;
   const current = element.permutations[factor] as Int32Array;
-  const units = current.slice();
   const before = currentValue(gains, element, { factor, size });
-  let gap = 0;
-  for (let copy = 0; copy < copies; copy++) {
-    const own = matrix.subarray(copy * size * size, (copy + 1) * size * size);
-    const known = duals.get(`${factor} ${copy}`);
-    const solved = solveAssignment(
-      own,
-      { rows: size, columns: size },
-      {
-        start: current.subarray(copy * size, (copy + 1) * size),
-        ...(known && { duals: known }),
-        ...(signal && { signal }),
-      },
-    );
-    duals.set(`${factor} ${copy}`, solved.duals);
-    units.set(solved.columnOf, copy * size);
-    gap += Math.max(0, solved.bound - solved.objective);
-  }
-  const moved = { ...element, permutations: element.permutations.with(factor, units) };
+  const assigned = assignUnits(withBestSigns(gains), own, (copy) => {
+    const known = duals.get(factor)?.[copy];
+    const start = current.subarray(copy * size, (copy + 1) * size);
+    return { start, ...(known && { duals: known }), ...(signal && { signal }) };
+  });
+  duals.set(factor, assigned.duals);
+  const moved = { ...element, permutations: element.permutations.with(factor, assigned.units) };
   const better = withSigns(gains, moved, { factor, size });
   const after = currentValue(gains, better, { factor, size });
   const isBetter = after - before > 1e-12 * Math.max(1, Math.abs(before));
-  return { isBetter, gap, element: isBetter ? better : element };
+  return { isBetter, gap: assigned.gap, element: isBetter ? better : element };
 }
