@@ -1,4 +1,12 @@
-import type { ConvAttributes, Operator, PoolAttributes, Value } from "../graph/index.ts";
+import {
+  arithmeticOperators,
+  type ConvAttributes,
+  comparisonOperators,
+  type Operator,
+  type PoolAttributes,
+  unaryOperators,
+  type Value,
+} from "../graph/index.ts";
 import { elementCount, type Shape, stridesOf, type Tensor, toNumbers } from "../tensor/index.ts";
 import { auxiliary, equate, operandAxis, pinAxis, type Reading, result, same } from "./trace.ts";
 
@@ -196,7 +204,24 @@ function normalization(reading: Reading<"LayerNormalization" | "RMSNormalization
   });
 }
 
+/** Operators whose result has at each index what the operands, broadcast, have there. */
+const elementwiseOperators: readonly Operator[] = [
+  ...unaryOperators,
+  ...arithmeticOperators,
+  ...comparisonOperators,
+  "Not",
+  "Cast",
+  "And",
+  "Or",
+  "Where",
+  "Surrogate",
+  "Softmax",
+  "LogSoftmax",
+  "Expand",
+];
+
 const rules: { readonly [O in Operator]?: Rule<O> } = {
+  ...Object.fromEntries(elementwiseOperators.map((op) => [op, elementwise])),
   Input: () => {},
   Constant: (reading) => {
     const { value } = reading.value.attributes;
@@ -204,43 +229,6 @@ const rules: { readonly [O in Operator]?: Rule<O> } = {
       if (!isUniformAlong(value, axis)) pinAxis(reading, result(reading, axis), "a constant that differs along it");
     });
   },
-  Neg: elementwise,
-  Abs: elementwise,
-  Sign: elementwise,
-  Exp: elementwise,
-  Log: elementwise,
-  Sqrt: elementwise,
-  Reciprocal: elementwise,
-  Sin: elementwise,
-  Cos: elementwise,
-  Relu: elementwise,
-  LeakyRelu: elementwise,
-  Sigmoid: elementwise,
-  Tanh: elementwise,
-  Erf: elementwise,
-  Softplus: elementwise,
-  HardSigmoid: elementwise,
-  Gelu: elementwise,
-  Not: elementwise,
-  Cast: elementwise,
-  Add: elementwise,
-  Sub: elementwise,
-  Mul: elementwise,
-  Div: elementwise,
-  Pow: elementwise,
-  Max: elementwise,
-  Min: elementwise,
-  Equal: elementwise,
-  Less: elementwise,
-  LessOrEqual: elementwise,
-  Greater: elementwise,
-  GreaterOrEqual: elementwise,
-  And: elementwise,
-  Or: elementwise,
-  Where: elementwise,
-  Surrogate: elementwise,
-  Softmax: elementwise,
-  LogSoftmax: elementwise,
   ReduceSum: reduction,
   ReduceMean: reduction,
   ReduceMax: reduction,
@@ -256,7 +244,6 @@ const rules: { readonly [O in Operator]?: Rule<O> } = {
       same(reading, operandAxis(reading, 0, from), result(reading, axis));
     });
   },
-  Expand: elementwise,
   Concat: (reading) => {
     const { axis: along } = reading.value.attributes;
     const places = reading.value.operands.map((_, place) => place);
