@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Dataset } from "../data/index.ts";
 import { referenceEngine } from "../engine/index.ts";
 import { input, topologicalOrder } from "../graph/index.ts";
-import { initializeParameters, lenet, mlp, type Network, type Parameters, resnet20 } from "../nets/index.ts";
+import { initializeParameters, lenet, mlp, type Network, resnet20, type Parameters as Weights } from "../nets/index.ts";
 import { elementCount, fold, fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
 import { average } from "./merge.ts";
 import { repair } from "./repair.ts";
@@ -36,13 +36,13 @@ interface Statistics {
   readonly deviation: number;
 }
 
-/** Of every unit of every layer that is one of `op`, in plain sums over all that the network computes on the way. */
-async function statistics(
+/** Of every unit of every layer that is one of `op` all values, by running everything that the network computes on the way. */
+async function activity(
   network: Network,
-  parameters: Parameters,
+  parameters: Weights,
   { train: { inputs }, normalization }: Dataset,
   isLayer: (op: string, operands: readonly string[]) => boolean,
-): Promise<Statistics[][]> {
+): Promise<number[][][]> {
   const x = input("x", "float64", inputs.shape);
   const values = Object.fromEntries(network.parameters.map(({ name, shape }) => [name, input(name, "float64", shape)]));
   const { output } = network.apply(x, values);
@@ -65,16 +65,26 @@ async function statistics(
   return layers.map((_, i) => perUnit(found[`${i}`] as Tensor));
 }
 
-function perUnit(tensor: Tensor): Statistics[] {
+function perUnit(tensor: Tensor): number[][] {
   const units = tensor.shape[1] as number;
   const plane = elementCount(tensor.shape.slice(2));
   const columns: number[][] = Array.from({ length: units }, () => []);
   for (const [i, value] of toNumbers(tensor).entries()) columns[Math.floor(i / plane) % units]?.push(value);
-  return columns.map((column) => {
-    const mean = column.reduce((sum, value) => sum + value, 0) / column.length;
-    const variance = column.reduce((sum, value) => sum + (value - mean) ** 2, 0) / column.length;
-    return { mean, deviation: Math.sqrt(variance) };
-  });
+  return columns;
+}
+
+const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+function covariance(x: readonly number[], y: readonly number[]): number {
+  const [p, q] = [meanOf(x), meanOf(y)];
+  return meanOf(x.map((value, i) => (value - p) * ((y[i] as number) - q)));
+}
+
+async function statistics(...given: Parameters<typeof activity>): Promise<Statistics[][]> {
+  const layers = await activity(...given);
+  return layers.map((units) =>
+    units.map((values) => ({ mean: meanOf(values), deviation: Math.sqrt(covariance(values, values)) })),
+  );
 }
 
 const cases = {
@@ -91,8 +101,6 @@ describe.each(Object.entries(cases))("repair of %s", (_, { network, shape }) => 
     const parents = [1, 2].map((seed) => initializeParameters(network, rngKey(seed), "float64"));
     const merged = average(parents, weights);
     const repaired = await repair(network, { parameters: merged, parents }, data, { engine, weights, batchSize: 8 });
-    const isLayer = (op: string, operands: readonly string[]) =>
-      op === "Conv" || (op === "Add" && operands.includes("MatMul"));
     const [a, b, before, after] = await Promise.all(
       [...parents, merged, repaired].map((each) => statistics(network, each, data, isLayer)),
     );
@@ -107,6 +115,49 @@ describe.each(Object.entries(cases))("repair of %s", (_, { network, shape }) => 
     }
     const outputLayer = network.parameters.slice(-2).map(({ name }) => name);
     for (const name of outputLayer) expect(repaired[name]).toBe(merged[name]);
+  });
+});
+
+const isLayer = (op: string, operands: readonly string[]) =>
+  op === "Conv" || (op === "Add" && operands.includes("MatMul"));
+
+describe.each(Object.entries(cases))("repair of %s in closed form", (_, { network, shape }) => {
+  it("scales each unit by what the parents' correlation takes from the mean of their outputs", async () => {
+    const data = gaussianData(shape, 24);
+    const [s, t] = [0.25, 0.75];
+    const parents = [1, 2].map((seed) => initializeParameters(network, rngKey(seed), "float64"));
+    const merged = average(parents, [s, t]);
+    const options = { engine, weights: [s, t], batchSize: 8, form: "closed" } as const;
+    const repaired = await repair(network, { parameters: merged, parents }, data, options);
+    const [a, b] = await Promise.all(parents.map((each) => activity(network, each, data, isLayer)));
+    const names = network.parameters.map(({ name }) => name).filter((name) => name.endsWith("weight"));
+    for (const [layer, units] of (a as number[][][]).entries()) {
+      const name = names[layer] as string;
+      const [old, after] = [merged[name], repaired[name]].map((each) => toNumbers(each as Tensor));
+      const length = (old as Float64Array).length / units.length;
+      for (const [unit, x] of units.entries()) {
+        const y = b?.[layer]?.[unit] as number[];
+        const [v, w, c] = [covariance(x, x), covariance(y, y), covariance(x, y)];
+        const left = Math.sqrt(s * s * v + t * t * w + 2 * s * t * c);
+        const factor = left < 1e-9 ? 1 : (s * Math.sqrt(v) + t * Math.sqrt(w)) / left;
+        expect(after?.[unit * length]).toBeCloseTo(factor * (old?.[unit * length] as number), 10);
+      }
+    }
+  });
+
+  it("agrees with the forward form on the first layer, whose inputs are the same", async () => {
+    const data = gaussianData(shape, 24);
+    const parents = [1, 2].map((seed) => initializeParameters(network, rngKey(seed), "float64"));
+    const merge = { parameters: average(parents), parents };
+    const [closed, forward] = await Promise.all(
+      (["closed", "forward"] as const).map((form) => repair(network, merge, data, { engine, form })),
+    );
+    for (const { name } of network.parameters.slice(0, 2)) {
+      const [x, y] = [closed?.[name], forward?.[name]].map((each) => toNumbers(each as Tensor));
+      for (const [i, value] of (x as Float64Array).entries()) expect(value).toBeCloseTo(y?.[i] as number, 11);
+    }
+    const second = network.parameters[2]?.name as string;
+    expect(closed?.[second]).not.toEqual(forward?.[second]);
   });
 });
 
@@ -127,7 +178,6 @@ describe("variance collapse", () => {
     const data = gaussianData([2 * pairs], 20_000);
     const merged = average(parents);
     const repaired = await repair(network, { parameters: merged, parents }, data, { engine });
-    const isLayer = (op: string, operands: readonly string[]) => op === "Add" && operands.includes("MatMul");
     const found = await Promise.all(
       [...parents, merged, repaired].map(async (each) => (await statistics(network, each, data, isLayer))[0]),
     );

@@ -1,15 +1,18 @@
-import { type Dataset, splitSize } from "../data/index.ts";
-import type { Engine, Program, Tensors } from "../engine/index.ts";
-import { check } from "../errors.ts";
-import { input, type Value } from "../graph/index.ts";
+import type { Dataset } from "../data/index.ts";
+import type { Engine } from "../engine/index.ts";
 import type { Network, Parameters } from "../nets/index.ts";
-import { convert, elementCount, fromNumbers, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
-import { batchInputs, checkFit, sampleInputs, splitFeeds } from "../train/index.ts";
-import { type BiasedLayer, biasedLayers } from "./biased-layers.ts";
+import { elementCount, fromNumbers, type Tensor, toNumbers } from "../tensor/index.ts";
+import type { BiasedLayer } from "./biased-layers.ts";
 import { type Merge, sharesOf } from "./merge.ts";
+import { type UnitMeter, type Units, unitMeter } from "./unit-meter.ts";
 
 export interface RepairOptions {
   readonly engine: Engine;
+  /**
+   * "forward" measures the merged network layer by layer, each behind the repaired ones; "closed" takes its units for the
+   * means of the parents', and needs the parents only. Defaults to "forward".
+   */
+  readonly form?: "forward" | "closed";
   /** The weights that the parents have in the merge; evenly unless given. */
   readonly weights?: readonly number[] | undefined;
   /** Most samples per run of the engine; runs are of one size, and the few samples left over are not used. */
@@ -20,42 +23,53 @@ export interface RepairOptions {
 /**
  * REPAIR (Jordan 2022, arXiv 2211.08403): gives every hidden unit of a merged network the mean and the standard deviation
  * that its parents' units have on average before their activation, on the train split. The map z -> m + s (z - m') / s'
- * goes into the unit's own weights and bias, layer by layer, each measured behind the repaired ones. Units without a
- * bias, and those of the output, stay as they are.
+ * goes into the unit's own weights and bias. Units without a bias, and those of the output, stay as they are.
  */
 export async function repair(
   network: Network,
   { parameters: merged, parents }: Pick<Merge, "parameters" | "parents">,
   dataset: Dataset,
-  options: RepairOptions,
+  { form = "forward", weights, ...options }: RepairOptions,
 ): Promise<Parameters> {
-  checkFit(network, dataset);
-  const shares = sharesOf(parents, options.weights);
-  await using meter = await unitMeter(network, merged, dataset, options);
+  const shares = sharesOf(parents, weights);
+  const like = { ...options, networks: form === "closed" ? parents.length : 1 };
+  await using meter = await unitMeter(network, merged, dataset, form === "closed" ? { ...like, shares } : like);
+  return form === "closed"
+    ? await inClosedForm(meter, merged, { parents, shares })
+    : await layerByLayer(meter, merged, { parents, shares });
+}
+
+interface Goal {
+  readonly parents: readonly Parameters[];
+  readonly shares: readonly number[];
+}
+
+async function layerByLayer(meter: UnitMeter, merged: Parameters, { parents, shares }: Goal): Promise<Parameters> {
+  const measure = async (parameters: Parameters) => (await meter.measure([parameters]))[0] as readonly Units[];
   const goals: (readonly Units[])[] = [];
-  for (const parent of parents) goals.push(await meter.measure(parent));
+  for (const parent of parents) goals.push(await measure(parent));
   let repaired = merged;
   for (const [i, layer] of meter.layers.entries()) {
-    const own = (await meter.measure(repaired))[i] as Units;
-    const goal = mixed(
-      goals.map((each) => each[i] as Units),
-      shares,
-    );
-    repaired = withStatistics(repaired, layer, own, goal);
+    const own = (await measure(repaired))[i] as Units;
+    repaired = withStatistics(repaired, layer, own, goalOf(goals, i, shares));
   }
   return repaired;
 }
 
-/** What the units of a layer are before their activation, over samples and places. */
-interface Units {
-  readonly means: Float64Array;
-  readonly deviations: Float64Array;
+/** A repaired layer gives the next what its parents give theirs, so that one measurement serves all layers. */
+async function inClosedForm(meter: UnitMeter, merged: Parameters, { parents, shares }: Goal): Promise<Parameters> {
+  const found = await meter.measure(parents);
+  const [goals, mixed] = [found.slice(0, -1), found.at(-1) as readonly Units[]];
+  return meter.layers.reduce(
+    (repaired, layer, i) => withStatistics(repaired, layer, mixed[i] as Units, goalOf(goals, i, shares)),
+    merged,
+  );
 }
 
-function mixed(parents: readonly Units[], shares: readonly number[]): Units {
+function goalOf(parents: readonly (readonly Units[])[], layer: number, shares: readonly number[]): Units {
   const mix = (of: keyof Units) =>
-    (parents[0] as Units)[of].map((_, unit) =>
-      parents.reduce((sum, parent, i) => sum + (shares[i] as number) * (parent[of][unit] as number), 0),
+    ((parents[0] as readonly Units[])[layer] as Units)[of].map((_, unit) =>
+      parents.reduce((sum, own, i) => sum + (shares[i] as number) * ((own[layer] as Units)[of][unit] as number), 0),
     );
   return { means: mix("means"), deviations: mix("deviations") };
 }
@@ -79,93 +93,4 @@ function withStatistics(parameters: Parameters, layer: BiasedLayer, own: Units, 
     [layer.weight]: fromNumbers(weight.dtype, rows, weight.shape),
     [layer.bias]: fromNumbers(bias.dtype, biases, bias.shape),
   };
-}
-
-interface UnitMeter extends AsyncDisposable {
-  readonly layers: readonly BiasedLayer[];
-  measure(parameters: Parameters): Promise<readonly Units[]>;
-}
-
-const BATCH = 500;
-
-async function unitMeter(
-  network: Network,
-  like: Parameters,
-  dataset: Dataset,
-  { engine, batchSize = BATCH, signal }: RepairOptions,
-): Promise<UnitMeter> {
-  const dtype = Object.values(like).some((each) => each.dtype === "float64") ? "float64" : "float32";
-  check(Number.isInteger(batchSize) && batchSize >= 1, () => ({
-    code: "bad-option",
-    where: "repair",
-    message: `expected a batch size of at least 1, got ${batchSize}`,
-  }));
-  const samples = splitSize(dataset.train);
-  const count = Math.ceil(samples / batchSize);
-  const size = Math.floor(samples / count);
-  const values = Object.fromEntries(network.parameters.map(({ name, shape }) => [name, input(name, dtype, shape)]));
-  const x = batchInputs(sampleInputs(dataset.train, size), dataset, dtype);
-  const layers = biasedLayers(network.apply(x, values).output, new Set(Object.values(values)));
-  check(layers.length > 0 && network.parameters.every(({ trainable }) => trainable), () => ({
-    code: "no-repair",
-    where: network.description.net,
-    message: "expected hidden units with a bias and no running statistics",
-    remedy: "estimate running statistics anew, or merge without repair",
-  }));
-  const program = await engine.compile(Object.fromEntries(layers.flatMap(statisticsOf)));
-  const batches = Array.from({ length: count }, (_, batch) => ({
-    ...splitFeeds(dataset.train),
-    "data.indices": tensor(
-      "int32",
-      [size],
-      Int32Array.from({ length: size }, (_, i) => batch * size + i),
-    ),
-  }));
-  return {
-    layers,
-    measure: async (parameters) => {
-      const stored = Object.keys(values).map((name) => [name, convert(parameters[name] as Tensor, dtype)] as const);
-      return measured(program, { layers, batches, parameters: Object.fromEntries(stored), signal });
-    },
-    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
-  };
-}
-
-function statisticsOf({ output, unitAxis }: BiasedLayer, i: number): (readonly [string, Value])[] {
-  const axes = output.shape.map((_, axis) => axis).filter((axis) => axis !== unitAxis);
-  const mean = output.mean(axes, { keepDims: true });
-  const variance = output.sub(mean).square().mean(axes);
-  return [
-    [`${i}.mean`, mean.reshape(variance.shape)],
-    [`${i}.variance`, variance],
-  ];
-}
-
-interface Measurement {
-  readonly layers: readonly BiasedLayer[];
-  readonly batches: readonly Tensors[];
-  readonly parameters: Tensors;
-  readonly signal: AbortSignal | undefined;
-}
-
-async function measured(program: Program, { layers, batches, parameters, signal }: Measurement) {
-  const found: Tensors[] = [];
-  for (const batch of batches) {
-    signal?.throwIfAborted();
-    found.push(await program.run({ ...parameters, ...batch }));
-  }
-  return layers.map((_, i): Units => {
-    const [means, variances] = [`${i}.mean`, `${i}.variance`].map((name) =>
-      found.map((batch) => toNumbers(batch[name] as Tensor)),
-    ) as [Float64Array[], Float64Array[]];
-    const mean = meanOf(means);
-    const between = meanOf(means.map((own) => own.map((m, unit) => (m - (mean[unit] as number)) ** 2)));
-    const deviations = meanOf(variances).map((within, unit) => Math.sqrt(within + (between[unit] as number)));
-    return { means: mean, deviations };
-  });
-}
-
-function meanOf(rows: readonly Float64Array[]): Float64Array {
-  const [first] = rows as readonly [Float64Array, ...Float64Array[]];
-  return first.map((_, i) => rows.reduce((sum, row) => sum + (row[i] as number), 0) / rows.length);
 }
