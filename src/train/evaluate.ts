@@ -3,10 +3,11 @@ import type { Engine, Tensors } from "../engine/index.ts";
 import { check } from "../errors.ts";
 import { ensemble, input, type Value } from "../graph/index.ts";
 import type { Network, Parameters } from "../nets/index.ts";
-import { type DType, formatShape, sameShape, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
+import { type DType, formatShape, sameShape, type Tensor, toNumbers } from "../tensor/index.ts";
+import { batchRuns } from "./batch-runs.ts";
 import { checkFit, checkSplit } from "./fit.ts";
 import { stackMembers } from "./members.ts";
-import { batchInputs, batchTargets, errorOf, lossOf, sampleInputs, splitFeeds } from "./samples.ts";
+import { batchInputs, batchTargets, errorOf, lossOf, sampleInputs } from "./samples.ts";
 
 export interface EvaluateOptions {
   readonly engine: Engine;
@@ -35,38 +36,20 @@ export async function evaluate(
   const samples = typeof split === "string" ? dataset[split] : split;
   checkFit(network, dataset);
   checkSplit("evaluate", dataset, samples);
-  checkBatchSize(batchSize);
   const dtype = checkParameters(network, parameters);
   const size = splitSize(samples);
   const totals = parameters.map(() => ({ loss: 0, error: 0 }));
-  const full = Math.min(batchSize, size);
-  const fixed = { ...splitFeeds(samples), ...stackMembers(parameters.map((each) => weightsOf(network, each))) };
-  for (const { length, starts } of chunks(size, full)) {
-    const graph = evaluationGraph(network, dataset, samples, { dtype, members: parameters.length, batchSize: length });
-    await using program = await options.engine.compile(graph);
-    for (const start of starts) {
-      options.signal?.throwIfAborted();
-      const indices = tensor(
-        "int32",
-        [length],
-        Int32Array.from({ length }, (_, i) => start + i),
-      );
-      addTotals(totals, await program.run({ ...fixed, "data.indices": indices }), length);
-    }
+  const graphOf = (batchSize: number) =>
+    evaluationGraph(network, dataset, samples, { dtype, members: parameters.length, batchSize });
+  const feeds = stackMembers(parameters.map((each) => weightsOf(network, each)));
+  for await (const { length, results } of batchRuns(samples, graphOf, { ...options, batchSize, feeds })) {
+    addTotals(totals, results, length);
   }
   const isClassification = dataset.task === "classification";
   return totals.map(({ loss, error }) => ({
     loss: loss / size,
     error: isClassification ? error / size : null,
     samples: size,
-  }));
-}
-
-function checkBatchSize(batchSize: number): void {
-  check(Number.isInteger(batchSize) && batchSize >= 1, () => ({
-    code: "bad-option",
-    where: "evaluate",
-    message: `expected a batch size of at least 1, got ${batchSize}`,
   }));
 }
 
@@ -97,14 +80,6 @@ function checkParameters(network: Network, parameters: readonly Parameters[]): "
 /** The tensors that the network knows. */
 function weightsOf(network: Network, parameters: Parameters): Parameters {
   return Object.fromEntries(network.parameters.map(({ name }) => [name, parameters[name] as Tensor]));
-}
-
-/** Full batches, and the rest as a batch of its own size. */
-function chunks(size: number, length: number): { length: number; starts: number[] }[] {
-  const count = Math.floor(size / length);
-  const rest = size - count * length;
-  const full = { length, starts: Array.from({ length: count }, (_, i) => i * length) };
-  return rest === 0 ? [full] : [full, { length: rest, starts: [count * length] }];
 }
 
 function evaluationGraph(

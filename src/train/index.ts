@@ -10,4 +10,5 @@ export { type EpochRecord, initialState, type TrainingState } from "./state.ts";
 export { encodeState, type RunSettings, readState } from "./state-file.ts";
 export { type StepOptions, trainingStep } from "./step.ts";
 export type { StopAt } from "./stop.ts";
+export { type Calibration, type CalibrationOptions, calibrate } from "./temperature.ts";
 export { memberParameters, type Progress, train } from "./train.ts";
