@@ -8,7 +8,7 @@ import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf } from "./engine-options.ts";
 import { table } from "./format.ts";
 import { defaultRestarts, matchOptions } from "./matching.ts";
-import { checkSameNetwork, checkSameSymmetries, checkSameTypes } from "./same-network.ts";
+import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
 import { elementToJson, type Sidecar, writeSidecar } from "./sidecar.ts";
 import { choiceOf, numberOf } from "./values.ts";
 import { version } from "./version.ts";
@@ -45,7 +45,6 @@ async function run(call: Call): Promise<Outcome> {
   await using a = await weightsOf(first, call);
   await using b = await weightsOf(second, call);
   checkSameNetwork(a, b);
-  checkSameSymmetries(a, b);
   await checkOutput(call, b);
   for (const path of [output, sidecar]) await checkTarget(path, [first, second], call.options.force === true);
   const [x, y] = [await a.read(), await b.read()];

@@ -62,7 +62,6 @@ async function run(call: Call): Promise<Outcome> {
   await using a = await weightsOf(first, call);
   await using b = await weightsOf(second, call);
   checkSameNetwork(a, b);
-  checkSameOptions(a, b);
   await using engine = await engineOf(call);
   const ends = await endsOf([a, b], { call, engine });
   const way = wayBetween(a, ends, call);
@@ -84,17 +83,6 @@ async function run(call: Call): Promise<Outcome> {
     json: { ...profileJson(found), ...setting, assumptions: a.assumptions },
     text: [...notesOn(a), heading, ...describe(found, call), ...distanceLines(distances)],
   };
-}
-
-/** Refuses networks that differ in what tensors do not show, such as their activation. */
-function checkSameOptions(a: WeightsFile, b: WeightsFile): void {
-  const [x, y] = [a.network().description, b.network().description];
-  check(x.net !== y.net || x.net === "onnx" || JSON.stringify(x) === JSON.stringify(y), () => ({
-    code: "different-networks",
-    where: b.path,
-    message: `expected the network of ${a.path}, ${JSON.stringify(x)}, got ${JSON.stringify(y)}`,
-    remedy: "take two checkpoints of one architecture",
-  }));
 }
 
 type Ends = readonly [Parameters, Parameters];

@@ -5,7 +5,7 @@ import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
 import { formatPercent, table } from "./format.ts";
 import { matchOptions } from "./matching.ts";
-import { checkSameNetwork, checkSameSymmetries, checkSameTypes } from "./same-network.ts";
+import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 
 export const command: Command = {
@@ -59,7 +59,6 @@ interface Second {
 async function secondOf(call: Call, { a, x, path }: Second): Promise<Parameters> {
   await using b = await weightsOf(path, call);
   checkSameNetwork(a, b);
-  checkSameSymmetries(a, b);
   const y = await b.read();
   checkSameTypes(x, y, path);
   return y;

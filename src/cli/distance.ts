@@ -5,7 +5,7 @@ import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
 import { table } from "./format.ts";
 import { matchOptions } from "./matching.ts";
-import { checkSameNetwork, checkSameSymmetries, checkSameTypes } from "./same-network.ts";
+import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 
 export const command: Command = {
@@ -26,7 +26,6 @@ async function run(call: Call): Promise<Outcome> {
   await using a = await weightsOf(first, call);
   await using b = await weightsOf(second, call);
   checkSameNetwork(a, b);
-  checkSameSymmetries(a, b);
   const [x, y] = [await a.read(), await b.read()];
   checkSameTypes(x, y, second);
   const { group } = a.discovery;

@@ -1,18 +1,13 @@
-import { average, diagnose, type Merge, mergeAligned, repair } from "../align/index.ts";
-import { type Dataset, splitSize } from "../data/index.ts";
-import type { Engine } from "../engine/index.ts";
 import { check } from "../errors.ts";
-import { batchStatistics } from "../landscape/index.ts";
-import type { Network, Parameters } from "../nets/index.ts";
-import { checkTarget, progressBar, type WeightsFile } from "../node/index.ts";
-import { convert, type Tensor } from "../tensor/index.ts";
-import { type Evaluation, evaluate } from "../train/index.ts";
+import type { Parameters } from "../nets/index.ts";
+import { checkTarget, type WeightsFile } from "../node/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { dataOptions, datasetOf, splitOf, withSamples } from "./data-options.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
-import { formatCount, formatLoss, formatPercent, table } from "./format.ts";
-import { defaultRestarts, matchOptions } from "./matching.ts";
-import { checkSameNetwork, checkSameSymmetries, checkSameTypes } from "./same-network.ts";
+import { defaultRestarts } from "./matching.ts";
+import { type Data, expected, measured } from "./merge-report.ts";
+import { type Averaging, type Stage, stagesOf } from "./merge-stages.ts";
+import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
 import { numberOf, numbersOf, textOf } from "./values.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 import { checkOutput, outputOf, outputOptions } from "./written-weights.ts";
@@ -23,7 +18,9 @@ export const command: Command = {
   options: {
     weights: { value: "X,X,...", help: "the part of each checkpoint in the mean (the same)" },
     "no-align": { help: "average the units as they are numbered" },
+    "task-arithmetic": { value: "X", help: "instead of the mean: the first plus X times all differences from it" },
     repair: { help: "give units the statistics of their parents on train data; estimate those of batch norm anew" },
+    "closed-form": { help: "repair from the parents' statistics alone, without running the merge" },
     restarts: { value: "N", help: `starts of each matching (${defaultRestarts})` },
     seed: { value: "N", help: "seed of the matching (0)" },
     ...outputOptions,
@@ -40,8 +37,7 @@ export const command: Command = {
 async function run(call: Call): Promise<Outcome> {
   const output = outputOf(call);
   const isForced = call.options.force === true;
-  const weights = numbersOf(call, "weights", { least: 0 });
-  const restarts = numberOf(call, "restarts", { least: 1, most: 1000, whole: true }, defaultRestarts);
+  const how = howOf(call);
   const data = await dataOf(call);
   const [first, ...others] = call.positionals as readonly [string, ...string[]];
   await using a = await weightsOf(first, call);
@@ -50,14 +46,19 @@ async function run(call: Call): Promise<Outcome> {
   const models = [await a.read()];
   for (const path of others) models.push(await readLike(a, { path, like: models[0] as Parameters, call }));
   await using engine = await engineOf(call);
-  const isAligned = call.options["no-align"] !== true;
-  const stages = await stagesOf(call, { a, models, engine, isAligned, weights, restarts, data });
-  const found = data
-    ? await measured(a.network(), stages, { engine, data })
-    : await expected(call, { a, models, engine, isAligned });
+  const setting: Averaging = { a, models, engine, ...how, repair: repairOf(call, data) };
+  const stages = await stagesOf(call, setting);
+  const found = data ? await measured(a.network(), stages, { engine, data }) : await expected(call, setting);
   await a.write(output, (stages.at(-1) as Stage).parameters, { force: isForced });
   return {
-    json: { output, aligned: isAligned, weights: weights ?? null, ...found.json, assumptions: a.assumptions },
+    json: {
+      output,
+      aligned: how.isAligned,
+      weights: how.weights ?? null,
+      taskScale: how.taskScale ?? null,
+      ...found.json,
+      assumptions: a.assumptions,
+    },
     text: [
       ...notesOn(a),
       ...found.text,
@@ -67,50 +68,32 @@ async function run(call: Call): Promise<Outcome> {
   };
 }
 
-interface Setting {
-  readonly a: WeightsFile;
-  readonly models: readonly Parameters[];
-  readonly engine: Engine;
-  readonly isAligned: boolean;
-}
-
-interface Averaging extends Setting {
-  readonly weights: readonly number[] | undefined;
-  readonly restarts: number;
-  readonly data: Data | null;
-}
-
-interface Stage {
-  readonly name: string;
-  readonly parameters: Parameters;
-}
-
-const asNumbered = "average as numbered";
-
-/** The checkpoints, their average as they are, and what is made of it; the last is the merge. */
-async function stagesOf(call: Call, setting: Averaging): Promise<readonly Stage[]> {
-  const { a, models, engine, isAligned, weights, restarts, data } = setting;
-  using bar = progressBar({ quiet: call.quiet });
-  const options = { ...matchOptions(call, { engine, bar, restarts }), weights };
-  const plain = average(models, weights);
-  const merge = isAligned
-    ? await mergeAligned(models, a.discovery.group, options)
-    : { parameters: plain, parents: models };
-  const stages = models.map((parameters, i): Stage => ({ name: call.positionals[i] as string, parameters }));
-  stages.push({ name: asNumbered, parameters: plain });
-  if (isAligned) stages.push({ name: "average, aligned", parameters: merge.parameters });
-  if (data && call.options.repair) {
-    const parameters = await repaired(a.network(), merge, { dataset: data.train, engine, weights });
-    stages.push({ name: "repaired", parameters });
+function howOf(call: Call): Pick<Averaging, "isAligned" | "weights" | "taskScale" | "restarts"> {
+  const { options } = call;
+  const taskScale = numberOf(call, "task-arithmetic", {});
+  for (const other of ["weights", "repair"] as const) {
+    check(taskScale === undefined || options[other] === undefined, () => ({
+      code: "usage",
+      where: `--${other}`,
+      message: "expected an average, got --task-arithmetic",
+      remedy: `leave one of the two out`,
+    }));
   }
-  return stages;
+  check(!options["closed-form"] || options.repair === true, () => ({
+    code: "usage",
+    where: "--closed-form",
+    message: "expected --repair with it, got none",
+  }));
+  return {
+    isAligned: options["no-align"] !== true,
+    weights: numbersOf(call, "weights", { least: 0 }),
+    taskScale,
+    restarts: numberOf(call, "restarts", { least: 1, most: 1000, whole: true }, defaultRestarts),
+  };
 }
 
-interface Data {
-  readonly dataset: Dataset;
-  /** The set that repair measures units on. */
-  readonly train: Dataset;
-  readonly measured: ReturnType<typeof splitOf>;
+function repairOf({ options }: Call, data: Data | null): Averaging["repair"] {
+  return data && options.repair ? { dataset: data.train, form: options["closed-form"] ? "closed" : "forward" } : null;
 }
 
 async function dataOf(call: Call): Promise<Data | null> {
@@ -133,96 +116,7 @@ async function readLike(
 ): Promise<Parameters> {
   await using b = await weightsOf(path, call);
   checkSameNetwork(a, b);
-  checkSameSymmetries(a, b);
   const parameters = await b.read();
   checkSameTypes(like, parameters, path);
   return parameters;
-}
-
-interface RepairSetting {
-  readonly dataset: Dataset;
-  readonly engine: Engine;
-  readonly weights: readonly number[] | undefined;
-}
-
-async function repaired(
-  network: Network,
-  merge: Pick<Merge, "parameters" | "parents">,
-  { dataset, engine, weights }: RepairSetting,
-): Promise<Parameters> {
-  if (network.parameters.every(({ trainable }) => trainable))
-    return await repair(network, merge, dataset, { engine, weights });
-  const wide = computable(merge.parameters);
-  await using statistics = await batchStatistics(network, dataset, { engine, like: wide });
-  const estimated = await statistics.replaced(wide);
-  return mapped(merge.parameters, ({ dtype }, name) => convert(estimated[name] as Tensor, dtype));
-}
-
-/** In a type that engines compute with. */
-function computable(parameters: Parameters): Parameters {
-  const dtype = Object.values(parameters).some((each) => each.dtype === "float64") ? "float64" : "float32";
-  return mapped(parameters, (each) => convert(each, dtype));
-}
-
-function mapped(parameters: Parameters, change: (tensor: Tensor, name: string) => Tensor): Parameters {
-  return Object.fromEntries(Object.entries(parameters).map(([name, tensor]) => [name, change(tensor, name)]));
-}
-
-interface Found {
-  readonly json: Readonly<Record<string, unknown>>;
-  readonly text: readonly string[];
-}
-
-interface Row extends Pick<Evaluation, "loss" | "error"> {
-  readonly name: string;
-}
-
-async function measured(
-  network: Network,
-  stages: readonly Stage[],
-  { engine, data }: { readonly engine: Engine; readonly data: Data },
-): Promise<Found> {
-  const { name: split, split: samples } = data.measured;
-  const rows: Row[] = [];
-  for (const { name, parameters } of stages) {
-    const [found] = await evaluate(network, [computable(parameters)], data.dataset, { engine, split: samples });
-    const { loss, error } = found as Evaluation;
-    rows.push({ name, loss, error });
-  }
-  const before = rows.find(({ name }) => name === asNumbered);
-  const count = splitSize(samples);
-  return {
-    json: { before: valuesOf(before), after: valuesOf(rows.at(-1)), stages: rows, split, samples: count },
-    text: [
-      ...table(
-        ["", "loss", "error"],
-        rows.map(({ name, loss, error }) => [name, formatLoss(loss), formatPercent(error)]),
-      ),
-      `on ${formatCount(count)} ${split} samples of ${data.dataset.name}`,
-    ],
-  };
-}
-
-function valuesOf(row: Row | undefined) {
-  return row && { loss: row.loss, error: row.error };
-}
-
-/** What the weights alone say about the average. */
-async function expected(call: Call, { a, models, engine, isAligned }: Setting): Promise<Found> {
-  const [first, ...others] = models as readonly [Parameters, ...Parameters[]];
-  using bar = progressBar({ quiet: call.quiet });
-  const options = matchOptions(call, { engine, bar });
-  const found = [];
-  for (const [i, other] of others.entries()) {
-    const { verdict, advice, cosine, matchedCosine } = await diagnose(first, other, a.discovery.group, options);
-    found.push({ path: call.positionals[i + 1] as string, verdict, advice, cosine, matchedCosine });
-  }
-  const text = found.map(({ path, verdict, advice, cosine, matchedCosine }) => {
-    const cosines = `cosine ${cosine.toFixed(4)}, ${matchedCosine.toFixed(4)} once aligned`;
-    return `${a.path} and ${path}: ${verdict}, ${cosines}.${isAligned ? "" : ` ${advice}`}`;
-  });
-  return {
-    json: { expected: found },
-    text: [...text, "the nearer the cosine is to 1, the less the average loses; --data measures it"],
-  };
 }

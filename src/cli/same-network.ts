@@ -1,20 +1,62 @@
 import { check, type InputErrorDetails } from "../errors.ts";
+import { type Operator, topologicalOrder } from "../graph/index.ts";
 import type { Parameters } from "../nets/index.ts";
 import type { WeightsFile } from "../node/index.ts";
-import { sameShape, type Tensor } from "../tensor/index.ts";
+import { elementCount, sameShape, type Tensor } from "../tensor/index.ts";
 
-/** Refuses two files that are not for one architecture, as far as the tensors of the networks tell. */
+/**
+ * Refuses two files that are not for one architecture: other tensors, other options of a built-in network, other
+ * nonlinear operators, or units that can be scaled or flipped in other ways.
+ */
 export function checkSameNetwork(a: WeightsFile, b: WeightsFile): void {
   const [x, y] = [a.discovery.parameters, b.discovery.parameters];
   const other = [...x].find(([name, { shape }]) => !sameShape(y.get(name)?.shape ?? [Number.NaN], shape));
   check(!other && x.size === y.size, () =>
-    different(a, b, other ? `: they differ in ${JSON.stringify(other[0])}` : ""),
+    different(a, b, other ? `they differ in ${JSON.stringify(other[0])}` : "it has more tensors"),
+  );
+  for (const differenceOf of [optionThatDiffers, operatorThatDiffers, scalesThatDiffer]) {
+    const difference = differenceOf(a, b);
+    check(difference === null, () => different(a, b, difference as string));
+  }
+}
+
+/** Options of a network that change nothing once it has its weights, or that its tensors show. */
+const harmless: ReadonlySet<string> = new Set(["initializer", "input"]);
+
+function optionThatDiffers({ description: x }: WeightsFile, { description: y }: WeightsFile): string | null {
+  if (x?.net !== y?.net) return null;
+  const options = Object.keys({ ...x, ...y }).filter((name) => !harmless.has(name));
+  const [name] = options.filter((each) => JSON.stringify(x?.[each]) !== JSON.stringify(y?.[each]));
+  return name === undefined ? null : `its ${name} is ${JSON.stringify(y?.[name])}, not ${JSON.stringify(x?.[name])}`;
+}
+
+function operatorThatDiffers({ discovery: x }: WeightsFile, { discovery: y }: WeightsFile): string | null {
+  const [one, other] = [nonlinearIn(x), nonlinearIn(y)];
+  const op = nonlinear.find((each) => one.get(each) !== other.get(each));
+  if (op === undefined) return null;
+  const [was, is] = [one.get(op)?.split(" ") ?? [], other.get(op)?.split(" ") ?? []];
+  if (was.length !== is.length) return `it has ${is.length} times ${op}, not ${was.length} times`;
+  return `its ${op} is of other sizes, as with another number of heads`;
+}
+
+/** Operators that every exporter writes alike, but for the order and the shape of their numbers. */
+const nonlinear = ["Relu", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Softplus", "Softmax"] as const;
+
+/** For each nonlinear operator how many numbers it computes wherever it stands, relative to those of the output. */
+function nonlinearIn({ outputs }: WeightsFile["discovery"]): ReadonlyMap<Operator, string> {
+  const whole = elementCount(outputs[0]?.shape ?? []);
+  const values = Map.groupBy(topologicalOrder(outputs), ({ op }) => op);
+  return new Map(
+    nonlinear.flatMap((op) => {
+      const sizes = (values.get(op) ?? []).map(({ shape }) => elementCount(shape) / whole);
+      return sizes.length === 0 ? [] : [[op, sizes.sort((p, q) => p - q).join(" ")] as const];
+    }),
   );
 }
 
-/** Refuses two files whose units can be scaled or flipped in different ways, as those of relu and tanh can. */
-export function checkSameSymmetries(a: WeightsFile, b: WeightsFile): void {
-  check(scalesIn(a) === scalesIn(b), () => different(a, b, `: its units have ${scalesIn(b)}, not ${scalesIn(a)}`));
+function scalesThatDiffer(a: WeightsFile, b: WeightsFile): string | null {
+  const [was, is] = [scalesIn(a), scalesIn(b)];
+  return was === is ? null : `its units have ${is}, not ${was}`;
 }
 
 function scalesIn({ discovery }: WeightsFile): string {
@@ -29,7 +71,7 @@ function different(a: WeightsFile, b: WeightsFile, how: string): InputErrorDetai
   return {
     code: "different-networks",
     where: b.path,
-    message: `expected the network of ${a.path}, got another${how}`,
+    message: `expected the network of ${a.path}, got another: ${how}`,
     remedy: "compare two checkpoints of one architecture",
   };
 }

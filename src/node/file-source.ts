@@ -7,19 +7,20 @@ import { explained } from "./system-error.ts";
 /** A single read of Node is limited to 2^31 - 1 bytes. */
 const LARGEST_READ = 2 ** 30;
 
-/** A file, open until disposed and read in pieces. That its size changes meanwhile is an error. */
+/** A file, open until disposed and read in pieces. That it is written to meanwhile is an error. */
 export async function fileSource(path: string): Promise<ByteSource & AsyncDisposable> {
   // Before opening, which would wait for the writer of a pipe.
   checkRegular(path, await explained("read", path, stat(path)));
   const file = await explained("read", path, open(path));
-  const { size } = await file.stat();
+  const opened = await file.stat();
+  const { size } = opened;
   return {
     name: path,
     size,
     read: async (offset, length) => {
       const bytes = allocateBytes(path, length);
       await explained("read", path, fill(file, bytes, offset));
-      await checkSize(path, file, size);
+      await checkUnchanged(path, file, opened);
       return bytes;
     },
     [Symbol.asyncDispose]: () => file.close(),
@@ -36,12 +37,15 @@ async function fill(file: FileHandle, bytes: Uint8Array, offset: number): Promis
   }
 }
 
-async function checkSize(path: string, file: FileHandle, size: number): Promise<void> {
-  const now = (await file.stat()).size;
-  check(now === size, () => ({
+async function checkUnchanged(path: string, file: FileHandle, opened: Stats): Promise<void> {
+  const now = await file.stat();
+  const isSameSize = now.size === opened.size;
+  check(isSameSize && now.mtimeMs === opened.mtimeMs, () => ({
     code: "file-changed",
     where: path,
-    message: `had ${size} bytes when opened and now has ${now}`,
+    message: isSameSize
+      ? "was written to after it was opened"
+      : `had ${opened.size} bytes when opened and now has ${now.size}`,
     remedy: "wait until it is written, then try again",
   }));
 }

@@ -7,6 +7,7 @@ import {
   type KnownNetwork,
   type LayoutOptions,
   type Network,
+  type NetworkDescription,
   networkOf,
   type Parameters,
   pair,
@@ -38,6 +39,8 @@ export interface WeightsFile extends AsyncDisposable {
   readonly discovery: Discovery;
   /** Computes the network; throws where the graph cannot be computed, or has several inputs or outputs. */
   readonly network: () => Network;
+  /** Which built-in network it is; null for a graph. */
+  readonly description: NetworkDescription | null;
   /** What was assumed about the network, in words. */
   readonly assumptions: readonly string[];
   /** Tensors of the file that are no parameters of the network. */
@@ -70,6 +73,7 @@ async function openOnnxWeights(path: string): Promise<WeightsFile> {
     path,
     discovery,
     network,
+    description: null,
     assumptions: [],
     extra: [],
     read: async () => numbers(named([...names, ...fixed], initializers), path),
@@ -129,7 +133,7 @@ async function openCheckpointWeights(path: string, options: WeightsOptions): Pro
   }
 }
 
-interface KnownWeights extends Pick<WeightsFile, "discovery" | "network" | "assumptions" | "extra"> {
+interface KnownWeights extends Pick<WeightsFile, "discovery" | "network" | "description" | "assumptions" | "extra"> {
   readonly weights: StoredWeights;
   /** Numbers that the network has besides. */
   readonly fixed: Parameters;
@@ -143,6 +147,7 @@ async function ofNetwork(checkpoint: Checkpoint, path: string, options: WeightsO
   return {
     discovery: discoverNetwork(network),
     network: () => network,
+    description: network.description,
     assumptions,
     extra: extra.filter((name) => !copies.has(name)),
     weights: { checkpoint, names, transposed: new Set(), copies },
@@ -176,6 +181,7 @@ async function ofGraph(checkpoint: Checkpoint, path: string, graphPath: string):
   return {
     discovery,
     network,
+    description: null,
     assumptions,
     extra: extra.filter((name) => !copies.has(name)),
     weights: { checkpoint, names, transposed, copies },

@@ -49,12 +49,16 @@ describe("merging trained networks", () => {
     const names = [a, b, "average as numbered", "average, aligned", "repaired"];
     const files = [a, b, "plain.safetensors", "aligned.safetensors", "repaired.safetensors"];
     expect(found).toMatchObject({ output: "repaired.safetensors", aligned: true, split: "test" });
+    const [fitted] = found.stages.splice(3, 1);
     for (const [i, file] of files.entries()) {
       const { loss, error, samples } = await json("evaluate", file, ...digits);
       expect(found.stages[i]).toEqual({ name: names[i], loss: expect.closeTo(loss, 5), error });
       expect(found.samples).toBe(samples);
     }
     const losses = found.stages.map(({ loss }: { loss: number }) => loss);
+    const calibrated = { name: "average as numbered, temperature fitted", error: found.before.error };
+    expect(fitted).toMatchObject(calibrated);
+    expect([fitted.loss < losses[2], fitted.temperature > 0]).toEqual([true, true]);
     expect(losses[3]).toBeLessThan(losses[2]);
     expect(losses[4]).not.toBe(losses[3]);
     expect([found.before.loss, found.after.loss]).toEqual([losses[2], losses[4]]);
@@ -68,6 +72,33 @@ describe("merging trained networks", () => {
       const [p, q] = [x, y].map((each) => toNumbers(each?.[name] as Tensor)) as [Float64Array, Float64Array];
       expect(toNumbers(tensor)).toEqual(Float64Array.from(p, (own, i) => Math.fround(own / 4 + (3 * (q[i] ?? 0)) / 4)));
     }
+  });
+
+  it("adds differences to the first, of units numbered like its own", async () => {
+    await json("align", a, b, "-o", "b-to-a.safetensors");
+    await json("align", a, c, "-o", "c-to-a.safetensors");
+    const found = await json("merge", a, b, c, "-o", "sum.safetensors", "--task-arithmetic", "0.25");
+    expect(found).toMatchObject({ taskScale: 0.25, aligned: true });
+    const all = await Promise.all(["b-to-a.safetensors", "c-to-a.safetensors", a, "sum.safetensors"].map(tensorsOf));
+    for (const [name, tensor] of Object.entries(all[3] ?? {})) {
+      const [p, q, base] = all.map((each) => toNumbers(each[name] as Tensor)) as [
+        Float64Array,
+        Float64Array,
+        Float64Array,
+      ];
+      const sum = Float64Array.from(base, (x, i) => Math.fround(x + 0.25 * ((p[i] ?? 0) - x + ((q[i] ?? 0) - x))));
+      expect(toNumbers(tensor)).toEqual(sum);
+    }
+  });
+
+  it("repairs in closed form to nearly the same loss as forward", async () => {
+    const words = ["merge", a, b, ...digits, "--repair"];
+    const [forward, closed] = [
+      await json(...words, "-o", "forward.safetensors"),
+      await json(...words, "-o", "closed.safetensors", "--closed-form"),
+    ];
+    expect(closed.after.loss).not.toBe(forward.after.loss);
+    expect(closed.after.loss / forward.after.loss).toBeCloseTo(1, 0);
   });
 
   it("says without data what the weights let expect, for each checkpoint", async () => {
@@ -118,6 +149,11 @@ describe("wrong input is told in one line, and nothing is written", () => {
     [[a, b, "-o", a], "out/mlp-seed0.safetensors: .*"],
     [[a, b, "-o", b, "--force"], "out/mlp-seed1.safetensors: .*"],
     [[a, b, ...output, "--repair"], "--repair: expected data to measure units on, got none; name a set with --data"],
+    [
+      [a, b, ...output, "--task-arithmetic", "1", "--repair", ...digits],
+      "--repair: expected an average, got --task-arithmetic; leave one of the two out",
+    ],
+    [[a, b, ...output, "--closed-form"], "--closed-form: expected --repair with it, got none"],
     [[a, b, ...output, "--weights", "1"], "weights: expected 2 numbers from 0 .*, got 1"],
     [[a, b, ...output, "--weights", "0,0", "--no-align"], "weights: expected 2 numbers from 0 .*, got 0,0"],
     [[a, b, ...output, "--weights", "1,-1"], '--weights: expected a number from 0, got "-1"'],
