@@ -1,5 +1,5 @@
 import { type ActivationMatchOptions, type Match, matchActivations } from "../align/index.ts";
-import { type Dataset, splitSize } from "../data/index.ts";
+import { type Dataset, splitSize, standardized } from "../data/index.ts";
 import type { Engine } from "../engine/index.ts";
 import type { Parameters } from "../nets/index.ts";
 import { progressBar, type WeightsFile } from "../node/index.ts";
@@ -36,17 +36,12 @@ const batchSize = 256;
 
 /** The inputs of the train split, normalised. */
 function* batchesOf({ train, normalization }: Dataset, onBatch: (start: number) => void): Generator<Tensor> {
-  const { mean, deviation } = normalization;
-  const [samples, channels, ...plane] = train.inputs.shape as [number, number, ...number[]];
-  const [size, length] = [elementCount(plane), channels * elementCount(plane)];
-  const stored = train.inputs.data as Float64Array;
+  const { dtype, shape, data } = train.inputs;
+  const [samples, ...sample] = shape as [number, ...number[]];
+  const length = elementCount(sample);
   for (let start = 0; start < samples; start += batchSize) {
     onBatch(start);
-    const rows = stored.subarray(start * length, (start + batchSize) * length);
-    const x = Float32Array.from(rows, (value, i) => {
-      const channel = Math.floor(i / size) % channels;
-      return (value - (mean[channel] as number)) / (deviation[channel] as number);
-    });
-    yield tensor("float32", [x.length / length, channels, ...plane], x);
+    const rows = data.subarray(start * length, (start + batchSize) * length) as typeof data;
+    yield standardized(tensor(dtype, [rows.length / length, ...sample], rows), normalization, "float32");
   }
 }

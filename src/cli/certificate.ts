@@ -1,8 +1,8 @@
-import type { Normalization } from "../data/index.ts";
+import { standardized } from "../data/index.ts";
 import type { Parameters } from "../nets/index.ts";
 import type { WeightsFile } from "../node/index.ts";
 import { type Certificate, certify, type GroupElement } from "../symmetry/index.ts";
-import { elementCount, fold, fromNumbers, rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
+import { fold, rngKey } from "../tensor/index.ts";
 import type { Call, OptionSpec } from "./command.ts";
 import { loadNamed, splitOf } from "./data-options.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
@@ -60,17 +60,7 @@ async function samplesOf(call: Call) {
   if (name === undefined) return null;
   const { dataset } = await loadNamed(name, call);
   const options = { ...call.options, samples: textOf(call, "samples") ?? defaultSamples };
-  return normalized(splitOf({ ...call, options }, dataset).split.inputs, dataset.normalization);
-}
-
-/** As networks are trained on them: (x - mean) / deviation per channel, which is the axis behind the samples. */
-function normalized(x: Tensor, { mean, deviation }: Normalization): Tensor {
-  const plane = elementCount(x.shape.slice(2));
-  const values = toNumbers(x).map((value, i) => {
-    const channel = Math.floor(i / plane) % mean.length;
-    return (value - (mean[channel] as number)) / (deviation[channel] as number);
-  });
-  return fromNumbers("float64", values, x.shape);
+  return standardized(splitOf({ ...call, options }, dataset).split.inputs, dataset.normalization, "float64");
 }
 
 /** A certificate as the contract of the command line has it. */

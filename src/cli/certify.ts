@@ -1,4 +1,4 @@
-import { compareOrbits, type GroupElement, type SymmetryGroup } from "../symmetry/index.ts";
+import { compareOrbits, type GroupElement, movedUnits, type SymmetryGroup } from "../symmetry/index.ts";
 import { certificateJson, certificateLines, certificateOf, certificateOptions } from "./certificate.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { checkSameNetwork } from "./same-network.ts";
@@ -62,7 +62,7 @@ function elementLines(group: SymmetryGroup, element: GroupElement, isFull: boole
   if (!isFull) return [summary];
   const lines = group.factors.flatMap(({ name, size, permutes }, i) => {
     const units = element.permutations[i] as Int32Array;
-    const moved = units.filter((unit, place) => unit !== place % size).length;
+    const moved = movedUnits(units, size);
     const shown = [...units.subarray(0, 12)].join(" ");
     return permutes && moved > 0 ? [`  ${name}: ${shown}${units.length > 12 ? " ..." : ""}`] : [];
   });

@@ -1,6 +1,6 @@
 import type { Parameters } from "../nets/index.ts";
 import type { WeightsFile } from "../node/index.ts";
-import type { Certificate, GroupElement } from "../symmetry/index.ts";
+import { type Certificate, type GroupElement, movedUnits } from "../symmetry/index.ts";
 import { certificateJson, certificateLines, certificateOf } from "./certificate.ts";
 import type { Call, OptionSpec, Outcome } from "./command.ts";
 import { requiredText } from "./values.ts";
@@ -48,10 +48,7 @@ export async function writeCertified(
 
 /** How much of a group an element moves, as a line for a person. */
 export function describeElement(element: GroupElement, factors: readonly { readonly size: number }[]): string {
-  const moved = element.permutations.reduce(
-    (count, units, i) => count + units.filter((unit, place) => unit !== place % (factors[i]?.size ?? 1)).length,
-    0,
-  );
+  const moved = element.permutations.reduce((count, units, i) => count + movedUnits(units, factors[i]?.size ?? 1), 0);
   const units = element.permutations.reduce((count, { length }) => count + length, 0);
   const scaled = element.scales.reduce((count, scales) => count + scales.filter(isScaled).length, 0);
   const flipped = element.scales.reduce((count, scales) => count + scales.filter((s) => s < 0).length, 0);

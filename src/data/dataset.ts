@@ -1,5 +1,5 @@
 import { check } from "../errors.ts";
-import { type DType, elementCount, type Shape, type Tensor, tensor } from "../tensor/index.ts";
+import { type DType, elementCount, fromNumbers, type Shape, type Tensor, tensor } from "../tensor/index.ts";
 
 /** Samples and what a network should say about them, in the same order. */
 export interface Split {
@@ -50,6 +50,20 @@ export function takeSamples(split: Split, count: number): Split {
     message: `expected a whole number from 1 to ${size}, got ${count}`,
   }));
   return { inputs: firstRows(split.inputs, count), targets: firstRows(split.targets, count) };
+}
+
+/** (x - mean) / deviation per channel, which is the axis behind the samples. */
+export function standardized<D extends "float32" | "float64">(
+  { shape, data }: Tensor,
+  { mean, deviation }: Normalization,
+  dtype: D,
+): Tensor {
+  const plane = elementCount(shape.slice(2));
+  const values = Float64Array.from(data as Float64Array, (value, i) => {
+    const channel = Math.floor(i / plane) % mean.length;
+    return (value - (mean[channel] as number)) / (deviation[channel] as number);
+  });
+  return fromNumbers(dtype, values, shape);
 }
 
 function firstRows<D extends DType>({ dtype, shape, data }: Tensor<D>, count: number): Tensor<D> {

@@ -1,5 +1,13 @@
 export { cifar10Dataset, decodeCifar10 } from "./cifar.ts";
-export { type Dataset, type FileBytes, type Normalization, type Split, splitSize, takeSamples } from "./dataset.ts";
+export {
+  type Dataset,
+  type FileBytes,
+  type Normalization,
+  type Split,
+  splitSize,
+  standardized,
+  takeSamples,
+} from "./dataset.ts";
 export { digitsDataset } from "./digits.ts";
 export { gunzip } from "./gzip.ts";
 export { decodeIdx } from "./idx.ts";

@@ -61,6 +61,22 @@ export function contract(
   return sums;
 }
 
+/** The sum over all entries of each unit along a leaf, in every copy, or over their squares. */
+export function unitSums(
+  { layout, tensor }: Pick<Contraction, "layout" | "tensor">,
+  target: Run,
+  { squares }: { readonly squares: boolean },
+): Float64Array {
+  const known = new Map<number, Float64Array>();
+  const ones = ({ size, within }: Run) => {
+    const count = within.reduce((copies, place) => copies * place.size, size) * FEATURES;
+    const features = known.get(count) ?? new Float64Array(count).fill(1);
+    known.set(count, features);
+    return features;
+  };
+  return contract({ layout, tensor, featuresOf: ones, squares }, target).filter((_, i) => i % FEATURES === 0);
+}
+
 // A longer table of features would no longer stay in the processor's cache.
 const LONGEST_TAIL = 2 ** 15;
 

@@ -28,6 +28,11 @@ export function unitsIn({ size, copies }: Factor): number {
   return size * copies;
 }
 
+/** How many units, of all copies of a factor of this size, come to other places than their own. */
+export function movedUnits(units: Int32Array, size: number): number {
+  return units.filter((unit, place) => unit !== place % size).length;
+}
+
 export interface RandomOptions {
   /** Scales are drawn between 1 / `spread` and `spread`, uniformly in their logarithm; defaults to 2. */
   readonly spread?: number;

@@ -1,6 +1,6 @@
 import type { Tensor } from "../tensor/index.ts";
 import { actOnTensor } from "./act.ts";
-import { contract, FEATURES } from "./contract.ts";
+import { contract, FEATURES, unitSums } from "./contract.ts";
 import { type GroupElement, identity } from "./element.ts";
 import { featureSource, isReadable, type Placed, sitesByFactor, unitFeatures } from "./fingerprint.ts";
 import type { Generator, Power, Run, SymmetryGroup } from "./group.ts";
@@ -23,7 +23,7 @@ export function canonicalGauge(
 ): GroupElement {
   const progress: Progress = {
     group,
-    tensors,
+    sites: sitesByGenerator(group, tensors),
     tolerance,
     element: identity(group),
     settled: new Set(),
@@ -60,7 +60,8 @@ export function canonicalGauge(
 
 interface Progress {
   readonly group: SymmetryGroup;
-  readonly tensors: ReadonlyMap<string, Placed>;
+  /** By generator. */
+  readonly sites: readonly (readonly Measured[])[];
   readonly tolerance: number;
   /** Scales found so far; 1 for those still to be found. */
   readonly element: GroupElement;
@@ -77,15 +78,24 @@ interface Measured {
   readonly power: Power;
 }
 
-/** Where a generator acts, the tensor that it is named after first. */
-function sitesOf({ group, tensors }: Progress, generator: number): Measured[] {
-  const { name } = group.generators[generator] as Generator;
-  const all = [...tensors].flatMap(([tensor, placed]) =>
-    placed.runs.flatMap((run) =>
-      run.powers.filter((power) => power.generator === generator).map((power) => ({ tensor, placed, run, power })),
-    ),
-  );
-  return all.sort((a, b) => Number(b.tensor === name) - Number(a.tensor === name));
+/** Where each generator acts, the tensor that it is named after first. */
+function sitesByGenerator({ generators }: SymmetryGroup, tensors: ReadonlyMap<string, Placed>): Measured[][] {
+  const sites: Measured[][] = generators.map(() => []);
+  for (const isOwn of [true, false]) {
+    for (const [tensor, placed] of tensors) {
+      for (const run of placed.runs) {
+        for (const power of run.powers) {
+          const { name } = generators[power.generator] as Generator;
+          if ((tensor === name) === isOwn) sites[power.generator]?.push({ placed, run, power });
+        }
+      }
+    }
+  }
+  return sites;
+}
+
+function sitesOf({ sites }: Progress, generator: number): readonly Measured[] {
+  return sites[generator] as readonly Measured[];
 }
 
 function generatorsOn({ runs }: Placed): number[] {
@@ -177,30 +187,17 @@ function rounded(scale: number, tolerance: number): number {
 
 function variances(progress: Progress, site: Measured): Float64Array {
   const { offset } = site.placed.layout;
-  return unitSums(progress, site, { squares: false }).map((variance) => variance + offset);
+  return sumsAt(progress, site, { squares: false }).map((variance) => variance + offset);
 }
 
 /** The norm of all entries of each unit. */
 function norms(progress: Progress, site: Measured): Float64Array {
-  return unitSums(progress, site, { squares: true }).map(Math.sqrt);
+  return sumsAt(progress, site, { squares: true }).map(Math.sqrt);
 }
 
-/** The sum over all entries of each unit, or over their squares. */
-function unitSums(progress: Progress, { placed, run, power }: Measured, { squares }: { readonly squares: boolean }) {
+function sumsAt(progress: Progress, { placed, run, power }: Measured, how: { readonly squares: boolean }) {
   const { layout } = placed;
-  const target = { ...run, within: power.within };
-  const sums = contract({ layout, tensor: inGauge(progress, placed), featuresOf: onesFor(), squares }, target);
-  return Float64Array.from({ length: sums.length / FEATURES }, (_, unit) => sums[unit * FEATURES] as number);
-}
-
-function onesFor(): (run: Run) => Float64Array {
-  const known = new Map<number, Float64Array>();
-  return ({ size, within }) => {
-    const count = within.reduce((copies, place) => copies * place.size, size) * FEATURES;
-    const ones = known.get(count) ?? new Float64Array(count).fill(1);
-    known.set(count, ones);
-    return ones;
-  };
+  return unitSums({ layout, tensor: inGauge(progress, placed) }, { ...run, within: power.within }, how);
 }
 
 /** The sign of each unit that makes the first feature positive that is not zero, at the first site that has one. */

@@ -10,6 +10,7 @@ export {
   type GroupElement,
   identity,
   inverse,
+  movedUnits,
   type RandomOptions,
   randomElement,
   sourceCopy,
@@ -39,10 +40,12 @@ export type {
 export { type OrbitHash, orbitHash } from "./hash.ts";
 export { type HeadShift, type HeadSymmetry, headSymmetry } from "./head.ts";
 export { runsOf } from "./indexing.ts";
-export { absorbGains, matrixDimension, mix } from "./mix.ts";
+export { absorbGains, absorbingElement, matrixDimension, mix } from "./mix.ts";
 export { type FactorOrder, type GroupOrder, groupOrder, type OrderSize, orderValue } from "./order.ts";
+export { precisionFor } from "./precision.ts";
 export { randomMatrices } from "./random-matrices.ts";
 export { compareOrbits, type OrbitComparison } from "./same-orbit.ts";
 export { type Shift, shiftsOf } from "./shifts.ts";
 export { type Stabiliser, stabiliser, type UnitSet } from "./stabiliser.ts";
-export { type Unfolding, unfold, unfoldingOf } from "./unfold.ts";
+export { innerFactor, type StrandUnfolding, strandUnfoldings } from "./strand-unfolding.ts";
+export { refold, type Unfolding, unfold, unfoldingOf } from "./unfold.ts";

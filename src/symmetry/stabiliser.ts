@@ -3,10 +3,10 @@ import type { Parameters } from "../nets/index.ts";
 import { toNumbers } from "../tensor/index.ts";
 import { actOnTensor } from "./act.ts";
 import { inCanonicalGauge, roundingOf } from "./canonical.ts";
-import { contract, FEATURES } from "./contract.ts";
+import { FEATURES, unitSums } from "./contract.ts";
 import { identity } from "./element.ts";
 import { fingerprints, type Placed, type RunAt, sitesByFactor } from "./fingerprint.ts";
-import type { Factor, Run, SymmetryGroup } from "./group.ts";
+import type { Factor, SymmetryGroup } from "./group.ts";
 
 /** The elements of the group that leave given parameters as they are. */
 export interface Stabiliser {
@@ -101,13 +101,9 @@ function deadUnits(group: SymmetryGroup, tensors: ReadonlyMap<string, Placed>): 
 function deadAt(group: SymmetryGroup, { placed, run }: RunAt): UnitSet[] {
   if (run.factor === null) return [];
   const { size, copies } = group.factors[run.factor] as Factor;
-  const ones = (other: Run) =>
-    new Float64Array(other.within.reduce((count, { size }) => count * size, other.size) * FEATURES).fill(1);
-  const sums = contract({ ...placed, featuresOf: ones, squares: true }, run);
+  const sums = unitSums(placed, run, { squares: true });
   return Array.from({ length: copies }, (_, copy) => {
-    const units = Array.from({ length: size }, (_, unit) => unit).filter(
-      (unit) => sums[(copy * size + unit) * FEATURES] === 0,
-    );
+    const units = Array.from({ length: size }, (_, unit) => unit).filter((unit) => sums[copy * size + unit] === 0);
     return { factor: run.factor as number, copy, units };
   }).filter(({ units }) => units.length > 0);
 }
