@@ -1,4 +1,4 @@
-export { type Activation, activationNames } from "./activations.ts";
+export { type Activation, activate, activationNames } from "./activations.ts";
 export { type Definition, defineNetwork, type Scope } from "./define.ts";
 export { type Gpt2Options, gpt2 } from "./gpt2.ts";
 export {
