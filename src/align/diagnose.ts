@@ -1,7 +1,7 @@
 import type { Parameters } from "../nets/index.ts";
 import { compareOrbits, type SymmetryGroup } from "../symmetry/index.ts";
-import { elementCount } from "../tensor/index.ts";
-import { cosine, type Match } from "./match.ts";
+import { type Chance, type LayerCosines, layerCosines } from "./layer-cosines.ts";
+import type { Match } from "./match.ts";
 import { type MatchOptions, matchWeights } from "./match-weights.ts";
 
 /** How two checkpoints are related, as far as their weights tell. */
@@ -11,31 +11,22 @@ export interface Diagnosis {
   readonly verdict: Verdict;
   /** What averaging the two as they are would do, in a sentence. */
   readonly advice: string;
-  /** The cosine of both weight vectors as stored, and after matching. */
+  /** Whether their coordinates differ: an average of both as they are would mix units of different meaning. */
+  readonly alignFirst: boolean;
+  /** The cosine of both weight vectors as stored, and after matching; vectors such as biases are left out. */
   readonly cosine: number;
   readonly matchedCosine: number;
-  /** The cosine as stored in standard deviations of what independent weights of this size would have. */
+  /** The cosine that units numbered at random have, and how far beyond it that as stored is, in its deviations. */
+  readonly chance: Chance;
   readonly deviations: number;
+  /** The part of what matching finds beyond chance that is there as stored. */
+  readonly kept: number;
   /** Units that matching moves, as a fraction. */
   readonly moved: number;
+  /** By tensor of weights. */
+  readonly layers: readonly LayerCosines[];
   readonly classes: Match["classes"];
 }
-
-/** Units that matching may move by chance among two checkpoints that are numbered alike. */
-const FEW = 0.05;
-/** Fine-tunes keep most of their ancestor's weights. */
-const KINSHIP = 0.8;
-/** Far beyond chance: the weights of independent networks are all but orthogonal. */
-const BEYOND_CHANCE = 8;
-
-const advice: { readonly [V in Verdict]: string } = {
-  "same-orbit":
-    "They are one function in other coordinates: align them first, and the average is the same network again.",
-  "same-ancestor": "They share an ancestor: averaging them as they are is likely to work.",
-  aligned: "Their units are numbered alike: averaging them as they are may work; measure the barrier.",
-  "different-basins":
-    "Their units are numbered differently: averaging them as they are would ruin both; align them first.",
-};
 
 /** Says from the weights alone whether two checkpoints are of one orbit, of one ancestor, aligned, or none of these. */
 export async function diagnose(
@@ -44,29 +35,57 @@ export async function diagnose(
   group: SymmetryGroup,
   options: MatchOptions,
 ): Promise<Diagnosis> {
-  const weights = Object.keys(group.layouts).filter((name) => (group.layouts[name]?.shape.length ?? 0) > 1);
-  const match = await matchWeights(a, b, group, options);
-  const [stored, matchedCosine] = [cosine(a, b, weights), cosine(a, match.parameters, weights)];
-  const count = weights.reduce((sum, name) => sum + elementCount(group.layouts[name]?.shape ?? []), 0);
-  const deviations = stored * Math.sqrt(count);
-  const units = match.classes.reduce((sum, { size, copies }) => sum + size * copies, 0);
-  const moved = match.classes.reduce((sum, each) => sum + each.moved, 0) / Math.max(1, units);
-  const verdict = compareOrbits(group, a, b).sameOrbit
-    ? "same-orbit"
-    : verdictOn({ cosine: stored, deviations, moved });
-  const isCopy = stored > 1 - 1e-9;
+  const { parameters: matched, classes } = await matchWeights(a, b, group, options);
+  const { layers, whole } = layerCosines({ a, b, matched }, group, options.key);
+  const evidence = { ...whole, ...evidenceOf(whole) };
+  const units = classes.reduce((sum, { size, copies }) => sum + size * copies, 0);
+  const moved = classes.reduce((sum, each) => sum + each.moved, 0) / Math.max(1, units);
+  const verdict = compareOrbits(group, a, b).sameOrbit ? "same-orbit" : verdictOn(evidence);
+  const isCopy = verdict === "same-orbit" && evidence.cosine > 1 - 1e-9;
+  const alignFirst = !isCopy && (verdict === "same-orbit" || !isNumberedAlike(evidence));
+  const words = isCopy ? copied : verdict === "same-ancestor" && alignFirst ? renumbered : advice[verdict];
+  return { verdict, advice: words, alignFirst, ...evidence, moved, layers, classes };
+}
+
+type Evidence = Pick<Diagnosis, "cosine" | "matchedCosine" | "deviations" | "kept">;
+
+function evidenceOf({ cosine, matchedCosine, chance }: Pick<Diagnosis, "cosine" | "matchedCosine" | "chance">) {
+  const beyond = cosine - chance.mean;
+  const found = matchedCosine - chance.mean;
   return {
-    verdict,
-    advice: isCopy ? "They are the same weights: averaging changes nothing." : advice[verdict],
-    cosine: stored,
-    matchedCosine,
-    deviations,
-    moved,
-    classes: match.classes,
+    deviations: chance.deviation > 0 ? beyond / chance.deviation : 0,
+    kept: found > 0 ? Math.max(0, Math.min(1, beyond / found)) : 1,
   };
 }
 
-function verdictOn({ cosine, deviations, moved }: Pick<Diagnosis, "cosine" | "deviations" | "moved">): Verdict {
-  if (deviations < BEYOND_CHANCE || moved > FEW) return "different-basins";
-  return cosine > KINSHIP ? "same-ancestor" : "aligned";
+// Thresholds half-way between what pairs of known relation come to: bench/diagnose-calibration.ts, docs/align.md.
+/** Cosine after matching: fine-tunes 0.9 and more, independent networks 0.1 to 0.5. */
+const KINSHIP = 0.7;
+/** Deviations: independent networks fewer than 3, aligned ones more than 10. */
+const BEYOND_CHANCE = 6;
+/** Of units that are numbered alike matching finds hardly better places. */
+const MOST = 0.9;
+
+function isNumberedAlike({ deviations, kept }: Evidence): boolean {
+  return deviations >= BEYOND_CHANCE && kept >= MOST;
 }
+
+function verdictOn(evidence: Evidence): Verdict {
+  if (evidence.matchedCosine >= KINSHIP) return "same-ancestor";
+  return isNumberedAlike(evidence) ? "aligned" : "different-basins";
+}
+
+const copied = "They are the same weights: averaging changes nothing.";
+
+const renumbered =
+  "They share an ancestor, but their units are numbered differently: averaging them as they are would ruin both; align, then average.";
+
+const advice: { readonly [V in Verdict]: string } = {
+  "same-orbit":
+    "They are one function in other coordinates: averaging them as they are would ruin both; canonicalize both, and the average is the same network again.",
+  "same-ancestor": "They share an ancestor and its numbering: averaging them as they are is likely to work.",
+  aligned:
+    "Their units are numbered alike, but their weights are not alike: averaging them as they are may cost little or much; measure the barrier.",
+  "different-basins":
+    "Their units are numbered differently: averaging them as they are would ruin both; align them first, and measure the barrier.",
+};

@@ -1,31 +1,18 @@
 import { matchWeights } from "../align/index.ts";
-import { splitSize } from "../data/index.ts";
-import type { Engine } from "../engine/index.ts";
+import { type Dataset, splitSize } from "../data/index.ts";
 import { check } from "../errors.ts";
-import { lineChart } from "../figures/index.ts";
-import {
-  type BarrierDefinition,
-  barrier,
-  type Distances,
-  distances,
-  geodesicPath,
-  linearPath,
-  type Measure,
-  onSpheres,
-  type Profile,
-  type ProfilePoint,
-  profile,
-  spheresOf,
-} from "../landscape/index.ts";
+import { distances, geodesicPath, linearPath, profile, spheresOf } from "../landscape/index.ts";
 import type { Parameters } from "../nets/index.ts";
-import { progressBar, type WeightsFile, writeFileAtomically } from "../node/index.ts";
+import { checkTarget, progressBar, type WeightsFile, writeFileAtomically } from "../node/index.ts";
+import type { Discovery } from "../symmetry/index.ts";
 import { fold } from "../tensor/index.ts";
+import { describeProfiles, distanceLine, figureOf, type Measured, measuredJson, type Way } from "./barrier-report.ts";
 import { seedKey } from "./certificate.ts";
-import { chart } from "./chart.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { dataOptions, datasetOf, splitOf } from "./data-options.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
-import { formatCount, formatLoss, formatPercent, table } from "./format.ts";
+import { scaleFixed, scaleOutputHelp } from "./fixed-scales.ts";
+import { formatCount } from "./format.ts";
 import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
 import { choiceOf, numberOf, textOf } from "./values.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
@@ -35,9 +22,10 @@ export const command: Command = {
   usage: "<a> <b> --data <set> [options]",
   options: {
     ...dataOptions,
-    split: { value: "NAME", help: "train or test (test)" },
-    aligned: { help: "first renumber the units of the second to be like the first's" },
+    split: { value: "NAME", help: "test, train or both (test)" },
+    aligned: { help: "also with the units of the second renumbered to be like the first's" },
     geodesic: { help: "fix the scales of both, and go along spheres instead of the straight line" },
+    "scale-output": { help: scaleOutputHelp },
     points: { value: "N", help: "points of the grid that sampling starts with (25)" },
     tolerance: { value: "X", help: "add points around the largest until no maximum rises by more (1e-4)" },
     "batch-norm": { value: "HOW", help: "keep, or re-estimate its statistics at every point from train data (keep)" },
@@ -53,61 +41,93 @@ export const command: Command = {
 };
 
 async function run(call: Call): Promise<Outcome> {
-  const points = numberOf(call, "points", { least: 2, most: 100_000, whole: true }, 25);
-  const tolerance = numberOf(call, "tolerance", { above: 0 }, 1e-4);
-  const batchNorm = choiceOf(call, "batch-norm", ["keep", "re-estimate"], "keep");
+  const sampling = samplingOf(call);
   const { dataset } = await datasetOf(call);
-  const { name: split, split: samples } = splitOf(call, dataset);
+  checkScaling(call, dataset);
+  const splits = splitsOf(call, dataset);
   const [first, second] = call.positionals as readonly [string, string];
   await using a = await weightsOf(first, call);
   await using b = await weightsOf(second, call);
   checkSameNetwork(a, b);
-  await using engine = await engineOf(call);
-  const ends = await endsOf([a, b], { call, engine });
-  const way = wayBetween(a, ends, call);
-  using bar = progressBar({ quiet: call.quiet });
-  const onProgress = (done: number, total: number) =>
-    bar.update({ label: "along the path", done, total, unit: "point" });
-  const options = { engine, split: samples, points, tolerance, batchNorm, onProgress };
-  const found = await profile(a.network(), way.path, dataset, options);
-  const measure = dataset.task === "classification" ? "cross-entropy in nats" : "mean squared error";
-  const where = `${split} ${measure} on ${dataset.name}`;
   const figure = textOf(call, "out");
-  if (figure !== undefined) await writeFigure(figure, found, { where, call });
-  const { kind: path, distances } = way;
-  const count = splitSize(samples);
-  const aligned = call.options.aligned === true;
-  const setting = { path, aligned, distances, split, samples: count, batchNorm, figure: figure ?? null };
-  const heading = `${where}, ${formatCount(count)} samples, along the ${way.description}${aligned ? ", aligned" : ""}:`;
+  const isForced = call.options.force === true;
+  if (figure !== undefined) await checkTarget(figure, [first, second], isForced);
+  const ways = await waysBetween([a, b], call);
+  const profiles = await measure(call, { a, ways, splits, dataset, sampling });
+  const main = profiles.find(({ way }) => way === ways.at(-1)) as Measured;
+  const loss = dataset.task === "classification" ? "cross-entropy in nats" : "mean squared error";
+  if (figure !== undefined) {
+    const y = `${splits.length > 1 ? "" : `${main.split} `}${loss} on ${dataset.name}`;
+    await writeFileAtomically(figure, [new TextEncoder().encode(figureOf(profiles, y))], { force: isForced });
+  }
+  const { way, split, samples } = main;
+  const where = `${split} ${loss} on ${dataset.name}, ${formatCount(samples)} samples`;
+  const scaleOutput = call.options["scale-output"] === true;
+  const setting = { path: way.kind, batchNorm: sampling.batchNorm, scaleOutput, figure: figure ?? null };
   return {
-    json: { ...profileJson(found), ...setting, assumptions: a.assumptions },
-    text: [...notesOn(a), heading, ...describe(found, call), ...distanceLines(distances)],
+    json: { ...measuredJson(main), ...setting, profiles: profiles.map(measuredJson), assumptions: a.assumptions },
+    text: [
+      ...notesOn(a),
+      `${where}, along the ${way.description}${way.aligned ? ", aligned" : ""}:`,
+      ...describeProfiles(profiles, main, call.positionals),
+      ...ways.map(distanceLine),
+      ...(scaleOutput ? ["the loss is that of the networks with their last layers scaled; the error is theirs"] : []),
+    ],
   };
 }
 
-type Ends = readonly [Parameters, Parameters];
+function samplingOf(call: Call) {
+  return {
+    points: numberOf(call, "points", { least: 2, most: 100_000, whole: true }, 25),
+    tolerance: numberOf(call, "tolerance", { above: 0 }, 1e-4),
+    batchNorm: choiceOf(call, "batch-norm", ["keep", "re-estimate"], "keep"),
+  };
+}
 
-/** What the path goes between: on the spheres for a geodesic, and with like units at like places if asked for. */
-async function endsOf(
-  [a, b]: readonly [WeightsFile, WeightsFile],
-  { call, engine }: { readonly call: Call; readonly engine: Engine },
-): Promise<Ends> {
-  const { group } = a.discovery;
+type NamedSplit = ReturnType<typeof splitOf>;
+
+/** The splits to measure on, the one to quote first. */
+function splitsOf(call: Call, dataset: Dataset): readonly NamedSplit[] {
+  const name = choiceOf(call, "split", ["test", "train", "both"], "test");
+  const names = name === "both" ? (["test", "train"] as const) : [name];
+  return names.map((split) => splitOf({ ...call, options: { ...call.options, split } }, dataset));
+}
+
+function checkScaling({ options }: Call, { task }: Dataset): void {
+  if (!options["scale-output"]) return;
+  check(options.geodesic, () => ({
+    code: "usage",
+    where: "--scale-output",
+    message: "expected --geodesic beside it, got none",
+    remedy: "a straight line leaves scales as they are",
+  }));
+  check(task === "classification", () => ({
+    code: "usage",
+    where: "--scale-output",
+    message: `expected a classification, got a ${task}, of which it would change the error`,
+    remedy: "leave it out",
+  }));
+}
+
+/** The way between both as they are numbered, and with `--aligned` then the one between like units. */
+async function waysBetween([a, b]: readonly [WeightsFile, WeightsFile], call: Call): Promise<readonly Way[]> {
+  const { discovery } = a;
   const stored = [await a.read(), await b.read()];
-  const [x, y] = (call.options.geodesic ? stored.map((each) => onSpheres(group, each)) : stored) as [
+  const [x, y] = (call.options.geodesic ? stored.map((each) => scaleFixed(call, discovery, each)) : stored) as [
     Parameters,
     Parameters,
   ];
-  if (!call.options.aligned) return [x, y];
+  const asNumbered: Way = { aligned: false, ...wayBetween(discovery, [x, y], call) };
+  if (!call.options.aligned) return [asNumbered];
   checkSameTypes(x, y, b.path);
-  const { parameters } = await matchWeights(x, y, group, { engine, key: fold(seedKey(call), "align") });
-  return [x, parameters];
+  await using engine = await engineOf(call);
+  const { parameters } = await matchWeights(x, y, discovery.group, { engine, key: fold(seedKey(call), "align") });
+  return [asNumbered, { aligned: true, ...wayBetween(discovery, [x, parameters], call) }];
 }
 
-function wayBetween({ discovery }: WeightsFile, ends: Ends, call: Call) {
+function wayBetween(discovery: Discovery, ends: readonly [Parameters, Parameters], call: Call): Omit<Way, "aligned"> {
   if (!call.options.geodesic) {
-    const kind = "linear";
-    return { kind, description: "straight line", path: linearPath(...ends), distances: distances(...ends) } as const;
+    return { kind: "linear", description: "straight line", path: linearPath(...ends), distances: distances(...ends) };
   }
   const spheres = spheresOf(discovery);
   check(spheres.length > 0, () => ({
@@ -122,88 +142,31 @@ function wayBetween({ discovery }: WeightsFile, ends: Ends, call: Call) {
     description: `geodesic on ${formatCount(count)} spheres`,
     path: geodesicPath(...ends, spheres),
     distances: distances(...ends, spheres),
-  } as const;
+  };
 }
 
-const definitions = {
-  absolute: "the largest value",
-  mid: "above the mean of the ends",
-  chord: "above the line between the ends",
-} as const satisfies Readonly<Record<BarrierDefinition, string>>;
-
-const names = Object.keys(definitions) as BarrierDefinition[];
-
-function profileJson(found: Profile) {
-  const points = found.points.map(({ t, loss, error }) => ({ t, loss: plain(loss), error }));
-  return { points, loss: barriersJson(found, "loss"), error: barriersJson(found, "error"), ...found.refinement };
+interface Measuring {
+  readonly a: WeightsFile;
+  readonly ways: readonly Way[];
+  readonly splits: readonly NamedSplit[];
+  readonly dataset: Dataset;
+  readonly sampling: ReturnType<typeof samplingOf>;
 }
 
-function barriersJson(found: Profile, of: Measure) {
-  if (of === "error" && !hasError(found)) return null;
-  return Object.fromEntries(names.map((name) => [name, plain(barrier(found, name, of))]));
-}
-
-function hasError({ points }: Profile): boolean {
-  return points.every(({ error }) => error !== null);
-}
-
-/** JSON has no NaN and no infinities: they are written as text, so as not to be taken for numbers. */
-function plain(x: number): number | string {
-  return Number.isFinite(x) ? x : String(x);
-}
-
-function describe(found: Profile, { positionals: [first, second] }: Call): string[] {
-  const drawn = chart(evenly(found), { x: `t: 0 is ${first}, 1 is ${second}` });
-  return ["", ...drawn, "", ...barrierTable(found), "", ...accuracy(found)];
-}
-
-function barrierTable(found: Profile): string[] {
-  const rows = names.map((name) => [
-    name,
-    formatLoss(barrier(found, name, "loss")),
-    hasError(found) ? formatPercent(barrier(found, name, "error")) : "-",
-    definitions[name],
-  ]);
-  return table(["barrier", "loss", "error", ""], rows);
-}
-
-function accuracy({ points, refinement }: Profile): string[] {
-  const notFinite = points.filter(({ loss }) => !Number.isFinite(loss)).length;
-  const warning = notFinite > 0 ? [`the loss is not finite at ${notFinite} points, which the chart leaves out`] : [];
-  const tolerance = refinement ? `, the last of which raised no maximum by more than ${refinement.tolerance}` : "";
-  return [`${points.length} points${tolerance}`, ...warning];
-}
-
-function distanceLines({ chord, perParameter, geodesic }: Distances): string[] {
-  const along = geodesic === null ? "" : `, ${geodesic.toPrecision(4)} along the spheres`;
-  return [`distance of the weights: ${chord.toPrecision(4)}${along}; ${perParameter.toPrecision(4)} per parameter`];
-}
-
-const columns = 61;
-
-/** The loss at even steps, interpolated between the points. */
-function evenly({ points }: Profile): (readonly [number, number])[] {
-  return Array.from({ length: columns }, (_, column) => {
-    const t = column / (columns - 1);
-    const right = Math.max(
-      1,
-      points.findIndex((point) => point.t >= t),
-    );
-    const [from, to] = [points[right - 1], points[right]] as [ProfilePoint, ProfilePoint];
-    return [t, from.loss + ((t - from.t) / (to.t - from.t)) * (to.loss - from.loss)] as const;
-  });
-}
-
-async function writeFigure(path: string, { points }: Profile, { where, call }: { where: string; call: Call }) {
-  const [start, end] = [points.at(0), points.at(-1)] as [ProfilePoint, ProfilePoint];
-  const figure = lineChart({
-    title: "Loss between two networks",
-    x: "position on the path from the first to the second",
-    y: where,
-    series: [
-      { name: "on the path", points: points.map(({ t, loss }) => [t, loss] as const) },
-      { name: "between the ends", points: [start, end].map(({ t, loss }) => [t, loss] as const) },
-    ],
-  });
-  await writeFileAtomically(path, [new TextEncoder().encode(figure)], { force: call.options.force === true });
+/** The profile of every way on every split. */
+async function measure(call: Call, { a, ways, splits, dataset, sampling }: Measuring): Promise<readonly Measured[]> {
+  await using engine = await engineOf(call);
+  using bar = progressBar({ quiet: call.quiet });
+  const profiles: Measured[] = [];
+  for (const way of ways) {
+    for (const { name, split } of splits) {
+      const numbering = ways.length === 1 ? [] : [way.aligned ? "aligned" : "as numbered"];
+      const label = [...numbering, ...(splits.length === 1 ? [] : [name])].join(", ");
+      const onProgress = (done: number, total: number) =>
+        bar.update({ label: ["along the path", label].filter(Boolean).join(", "), done, total, unit: "point" });
+      const found = await profile(a.network(), way.path, dataset, { ...sampling, engine, split, onProgress });
+      profiles.push({ way, split: name, samples: splitSize(split), label, found });
+    }
+  }
+  return profiles;
 }

@@ -39,14 +39,18 @@ async function run(call: Call): Promise<Outcome> {
     const y = await secondOf(call, { a, x, path: other });
     pairs.push({ a: first, b: other, ...(await diagnose(x, y, a.discovery.group, options)) });
   }
-  const evidence = pairs.toSorted((one, next) => fromWorst.indexOf(one.verdict) - fromWorst.indexOf(next.verdict))[0];
+  const evidence = pairs.toSorted((one, next) => rankOf(one) - rankOf(next))[0];
   return {
     json: { verdict: evidence?.verdict, evidence, pairs, assumptions: a.assumptions },
     text: [...notesOn(a), ...pairs.flatMap((pair, i) => (i === 0 ? lines(pair) : ["", ...lines(pair)]))],
   };
 }
 
-/** The verdict on several checkpoints is the worst on any with the first. */
+/** The verdict on several checkpoints is the worst on any with the first: first those that must be aligned before. */
+function rankOf({ verdict, alignFirst }: Pair): number {
+  return fromWorst.indexOf(verdict) + (alignFirst ? 0 : fromWorst.length);
+}
+
 const fromWorst: readonly Verdict[] = ["different-basins", "same-orbit", "aligned", "same-ancestor"];
 
 interface Second {
@@ -64,15 +68,29 @@ async function secondOf(call: Call, { a, x, path }: Second): Promise<Parameters>
   return y;
 }
 
-function lines({ a, b, verdict, advice, cosine, matchedCosine, deviations, moved, classes }: Pair): string[] {
+function lines({ a, b, verdict, advice, layers, moved, ...whole }: Pair): string[] {
+  const { cosine, chance, deviations, matchedCosine } = whole;
+  const expected = `${chance.mean.toFixed(4)} ± ${chance.deviation.toFixed(4)}`;
   return [
     `${a} and ${b}: ${verdict}`,
     advice,
-    `cosine of the weights ${cosine.toFixed(4)} (${deviations.toFixed(1)} deviations of chance), ${matchedCosine.toFixed(4)} after matching, which moves ${formatPercent(moved)} of the units`,
+    `cosine of the weights ${cosine.toFixed(4)}, of units numbered at random ${expected}: ${deviations.toFixed(1)} deviations apart`,
+    `after matching ${matchedCosine.toFixed(4)}, which moves ${formatPercent(moved)} of the units`,
     "",
     ...table(
-      ["units of", "cosine", "after matching"],
-      classes.map((each) => [each.name, each.cosineBefore.toFixed(3), each.cosineAfter.toFixed(3)]),
+      ["weights", "cosine", "at random", "±", "after matching"],
+      layers
+        .slice(0, mostLayers)
+        .map((each) => [
+          each.tensor,
+          each.cosine.toFixed(3),
+          each.chance.mean.toFixed(3),
+          each.chance.deviation.toFixed(3),
+          each.matchedCosine.toFixed(3),
+        ]),
     ),
+    ...(layers.length > mostLayers ? [`${layers.length - mostLayers} more; --json has all`] : []),
   ];
 }
+
+const mostLayers = 60;

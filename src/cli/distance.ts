@@ -1,8 +1,9 @@
 import { matchWeights } from "../align/index.ts";
-import { type Distances, distances, onSpheres, spheresOf } from "../landscape/index.ts";
+import { type Distances, distances, spheresOf } from "../landscape/index.ts";
 import { progressBar } from "../node/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
+import { scaleFixed, scaleOutputHelp } from "./fixed-scales.ts";
 import { table } from "./format.ts";
 import { matchOptions } from "./matching.ts";
 import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
@@ -12,6 +13,7 @@ export const command: Command = {
   summary: "how far apart two networks are, with and without symmetries",
   usage: "<a> <b> [options]",
   options: {
+    "scale-output": { help: scaleOutputHelp },
     seed: { value: "N", help: "seed of the alignment (0)" },
     ...weightsOptions,
     ...engineOptions,
@@ -30,7 +32,7 @@ async function run(call: Call): Promise<Outcome> {
   checkSameTypes(x, y, second);
   const { group } = a.discovery;
   const spheres = spheresOf(a.discovery);
-  const [u, v] = [onSpheres(group, x), onSpheres(group, y)];
+  const [u, v] = [scaleFixed(call, a.discovery, x), scaleFixed(call, a.discovery, y)];
   await using engine = await engineOf(call);
   using bar = progressBar({ quiet: call.quiet });
   const options = matchOptions(call, { engine, bar });
@@ -40,7 +42,11 @@ async function run(call: Call): Promise<Outcome> {
     canonical: distances(u, v, spheres),
     canonicalAligned: distances(u, (await matchWeights(u, v, group, options)).parameters, spheres),
   };
-  return { json: { ...json, assumptions: a.assumptions }, text: [...notesOn(a), ...table(heading, rowsOf(json))] };
+  const scaleOutput = call.options["scale-output"] === true;
+  return {
+    json: { ...json, scaleOutput, assumptions: a.assumptions },
+    text: [...notesOn(a), ...table(heading, rowsOf(json))],
+  };
 }
 
 const heading = ["", "chord", "per parameter", "geodesic"];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { lineChart } from "./index.ts";
+import { coarseCells, dotChart, heatMap, lineChart } from "./index.ts";
 import { formatPower, formatTick, niceTicks } from "./ticks.ts";
 
 describe("niceTicks", () => {
@@ -57,7 +57,7 @@ describe("lineChart", () => {
       }),
     ) as RegExpExecArray;
     const [x0, y0, x1, y1] = [...(path as string).matchAll(/[\d.]+/g)].map(Number) as [number, number, number, number];
-    expect([x0, x1]).toEqual([72, 616]);
+    expect([x0, x1]).toEqual([72, 456]);
     expect(y1).toBeLessThan(y0);
   });
 
@@ -87,4 +87,71 @@ describe("lineChart", () => {
     ]);
     expect([-3, -1, 0, 1, 12].map(formatPower)).toEqual(["10⁻³", "0.1", "1", "10", "10¹²"]);
   });
+});
+
+describe("dotChart", () => {
+  const rows = [
+    { name: "first", values: [0, 1], band: [-0.1, 0.1] as const },
+    { name: "a layer with a long name", values: [0.5, Number.NaN], band: [0, 0] as const },
+  ];
+  const svg = dotChart({ title: "t", x: "cosine", series: ["before", "after"], band: "chance", rows });
+
+  it("has a dot for every finite value, further right where it is larger, in the row of its name", () => {
+    const dots = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)" r="5" fill="(#\w+)"/g)];
+    const [zero, one, half] = dots.map(([, x]) => Number(x)) as [number, number, number];
+    expect(dots.length).toBe(3);
+    expect(one).toBeGreaterThan(zero);
+    expect(half).toBeCloseTo((zero + one) / 2, 1);
+    const [first, , last] = dots.map(([, , y]) => Number(y)) as [number, number, number];
+    expect(last).toBeGreaterThan(first);
+    expect(dots[0]?.[3]).not.toBe(dots[1]?.[3]);
+  });
+
+  it("draws the band around what chance gives, and the end of a long name", () => {
+    const [, x, width] = /<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)" height="18"/.exec(svg) as RegExpExecArray;
+    const centre = Number(/<circle cx="([\d.]+)"/.exec(svg)?.[1]);
+    expect(Number(x) + Number(width) / 2).toBeCloseTo(centre, 1);
+    expect(svg).toContain(">…with a long name<");
+    expect(svg).not.toContain("NaN");
+  });
+});
+
+describe("heatMap", () => {
+  it("takes the largest number that a cell covers", () => {
+    const size = 92;
+    const diagonal = Float64Array.from({ length: size ** 2 }, (_, i) => (i % (size + 1) === 0 ? 0.9 : -0.2));
+    const cells = coarseCells(diagonal, size);
+    expect(cells).toEqual(Array.from({ length: 46 ** 2 }, (_, i) => (i % 47 === 0 ? 0.9 : -0.2)));
+    const falling = coarseCells(
+      diagonal.map((_, i) => -i),
+      size,
+    );
+    expect(falling.slice(0, 2)).toEqual([-0, -2]);
+    expect(falling[46]).toBe(-2 * size);
+    expect(coarseCells(Float64Array.of(1, 2, 3, 4), 2)).toEqual([1, 2, 3, 4]);
+    expect(coarseCells(new Float64Array(100 ** 2).fill(0.5), 100)).toEqual(new Array(46 ** 2).fill(0.5));
+  });
+
+  it("draws every cell once, in a colour of its number", () => {
+    const panels = [
+      { name: "before", cells: [0, 1, 1, -1] },
+      { name: "after", cells: [1, 0, 0, 1] },
+    ] as const;
+    const svg = heatMap({ title: "t", rows: "r", columns: "c", scale: "cosine", size: 2, panels });
+    const paths = [...svg.matchAll(/<path fill="(#\w+)" d="([^"]*)"\/>/g)].map(([, fill, d]) => [fill, d]);
+    const [none, full, opposite] = ["#ffffff", "#003c78", "#b23c00"];
+    expect(paths).toEqual([
+      [none, "M0 0h1v1h-1z"],
+      [full, "M1 0h1v1h-1zM0 1h1v1h-1z"],
+      [opposite, "M1 1h1v1h-1z"],
+      [full, "M0 0h1v1h-1zM1 1h1v1h-1z"],
+      [none, "M1 0h1v1h-1zM0 1h1v1h-1z"],
+    ]);
+  });
+});
+
+it("a long title is set in smaller letters", () => {
+  const sizeOf = (title: string) =>
+    Number(/font-size="([\d.]+)" font-weight/.exec(lineChart({ title, x: "", y: "", series: [] }))?.[1]);
+  expect([sizeOf("short"), sizeOf("x".repeat(90)) < 9]).toEqual([16, true]);
 });

@@ -1,4 +1,4 @@
-import { colourOf, heading, round, svg, text } from "./svg.ts";
+import { colourOf, heading, legend, legendHeight, round, svg, text } from "./svg.ts";
 import { formatPower, formatTick, niceTicks } from "./ticks.ts";
 
 /** One curve. Points that are not finite break it. */
@@ -17,32 +17,35 @@ export interface LineChart {
   readonly series: readonly Series[];
 }
 
-const width = 640;
-const height = 400;
-const frame = { left: 72, right: width - 24, top: 56, bottom: height - 56 } as const;
+const width = 480;
+const plotHeight = 248;
+const [left, right] = [72, width - 24];
 
 /** Curves over a common axis, as a self-contained SVG. The y axis includes zero, or one if it is logarithmic. */
 export function lineChart({ title, x, y, logarithmic = false, series }: LineChart): string {
+  const names = series.length > 1 ? series.map(({ name }) => name) : [];
+  const top = 44 + legendHeight(names.length);
+  const bottom = top + plotHeight;
   const points = series.flatMap((each) => each.points).filter((point) => point.every(Number.isFinite));
-  const xScale = scale(extent(points.map(([px]) => px)), [frame.left, frame.right]);
+  const xScale = scale(extent(points.map(([px]) => px)), [left, right]);
   const yExtent = extent([0, ...points.map(([, py]) => py)]);
-  const yScale = scale(logarithmic ? decades(yExtent) : padded(yExtent), [frame.bottom, frame.top]);
+  const yScale = scale(logarithmic ? decades(yExtent) : padded(yExtent), [bottom, top]);
   const yTicks = niceTicks(...yScale.domain).filter((tick) => !logarithmic || Number.isInteger(tick));
   const parts = [
     heading(title, width),
     ...yTicks.map((tick) => horizontal(yScale.at(tick), logarithmic ? formatPower(tick) : formatTick(tick))),
-    ...niceTicks(...xScale.domain).map((tick) => vertical(xScale.at(tick), formatTick(tick))),
-    text((frame.left + frame.right) / 2, height - 14, x, "middle"),
-    `<g transform="translate(18 ${(frame.top + frame.bottom) / 2}) rotate(-90)">${text(0, 0, y, "middle")}</g>`,
+    ...niceTicks(...xScale.domain).map((tick) => vertical(xScale.at(tick), formatTick(tick), bottom)),
+    text((left + right) / 2, bottom + 42, x, "middle"),
+    `<g transform="translate(18 ${(top + bottom) / 2}) rotate(-90)">${text(0, 0, y, "middle")}</g>`,
     ...series.map(({ points: line }, i) =>
       curve(
         line.map(([px, py]) => [xScale.at(px), yScale.at(py)]),
         colourOf(i),
       ),
     ),
-    ...legend(series),
+    ...legend(names, { left, top: 50 }),
   ];
-  return svg(title, [width, height], parts);
+  return svg(title, [width, bottom + 56], parts);
 }
 
 type Range = readonly [number, number];
@@ -66,13 +69,13 @@ function scale([low, high]: Range, [from, to]: Range) {
 }
 
 function horizontal(y: number, label: string): string {
-  const line = `<line x1="${frame.left}" x2="${frame.right}" y1="${round(y)}" y2="${round(y)}" stroke="#ddd"/>`;
-  return line + text(frame.left - 8, y + 4, label, "end");
+  const line = `<line x1="${left}" x2="${right}" y1="${round(y)}" y2="${round(y)}" stroke="#ddd"/>`;
+  return line + text(left - 8, y + 5, label, "end");
 }
 
-function vertical(x: number, label: string): string {
-  const line = `<line x1="${round(x)}" x2="${round(x)}" y1="${frame.bottom}" y2="${frame.bottom + 5}" stroke="#222"/>`;
-  return line + text(x, frame.bottom + 20, label, "middle");
+function vertical(x: number, label: string, bottom: number): string {
+  const line = `<line x1="${round(x)}" x2="${round(x)}" y1="${bottom}" y2="${bottom + 5}" stroke="#222"/>`;
+  return line + text(x, bottom + 21, label, "middle");
 }
 
 function curve(points: readonly Range[], colour: string): string {
@@ -87,12 +90,4 @@ function curve(points: readonly Range[], colour: string): string {
     return `${command}${round(x)} ${round(y)}`;
   });
   return `<path d="${path.join("")}" fill="none" stroke="${colour}" stroke-width="2.5" stroke-linejoin="round"/>`;
-}
-
-function legend(series: readonly Series[]): string[] {
-  if (series.length < 2) return [];
-  return series.map(({ name }, i) => {
-    const x = frame.left + 12 + i * 150;
-    return `<rect x="${x}" y="38" width="18" height="4" fill="${colourOf(i)}"/>${text(x + 24, 44, name, "start")}`;
-  });
 }

@@ -10,16 +10,17 @@ export function colourOf(index: number): string {
 export function svg(title: string, [width, height]: readonly [number, number], parts: readonly string[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(title)}"`,
-    ` font-family="system-ui, sans-serif" font-size="13" fill="#222">`,
+    ` font-family="system-ui, sans-serif" font-size="14" fill="#222">`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     ...parts,
     "</svg>\n",
   ].join("\n");
 }
 
-/** The title of a figure, over its middle. */
+/** The title of a figure, over its middle; a long one in smaller letters. */
 export function heading(title: string, width: number): string {
-  return text(width / 2, 24, title, "middle", 'font-size="16" font-weight="600"');
+  const size = round(Math.min(16, width / (0.66 * title.length)));
+  return text(width / 2, 24, title, "middle", `font-size="${size}" font-weight="600"`);
 }
 
 /** One line of text, anchored at its "start", "middle" or "end". */
@@ -36,4 +37,26 @@ export function round(value: number): number {
 /** Text as it stands inside of markup. */
 export function escaped(content: string): string {
   return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+}
+
+interface LegendPlace {
+  readonly left: number;
+  readonly top: number;
+}
+
+/** Height of a line of a legend. */
+const legendLine = 20;
+const legendColumn = 196;
+
+/** What the colours stand for, two names in a line. */
+export function legend(names: readonly string[], { left, top }: LegendPlace): string[] {
+  return names.map((name, i) => {
+    const [x, y] = [left + (i % 2) * legendColumn, top + Math.floor(i / 2) * legendLine];
+    return `<rect x="${x}" y="${y - 7}" width="18" height="4" fill="${colourOf(i)}"/>${text(x + 24, y, name, "start")}`;
+  });
+}
+
+/** The height that a legend of so many names takes. */
+export function legendHeight(count: number): number {
+  return legendLine * Math.ceil(count / 2);
 }

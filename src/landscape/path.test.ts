@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { defineNetwork, initializeParameters, lenet, mlp, type Parameters } from "../nets/index.ts";
 import { act, discoverNetwork, randomElement } from "../symmetry/index.ts";
 import { convert, fromNumbers, normal, rngKey, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
-import { distances, geodesicPath, linearPath, onSpheres, spheresOf } from "./index.ts";
+import { distances, geodesicPath, linearPath, onSpheres, spheresOf, withHeadOnSphere } from "./index.ts";
 
 /** Rounding of float64 sums over a few entries. */
 const tolerance = 1e-13;
@@ -235,20 +235,59 @@ describe("distances", () => {
     const large = mlp({ input: 784, widths: [512, 512], outputs: 10 });
     const found = discoverNetwork(large);
     const [x, y] = [1, 2].map((seed) => {
-      const parameters = onSpheres(found.group, initializeParameters(large, rngKey(seed)));
-      const last = toNumbers(parameters["layers.2.weight"] as Tensor);
-      const factor = Math.sqrt(10) / norm(Array.from(last));
-      return {
-        ...parameters,
-        "layers.2.weight": fromNumbers(
-          "float32",
-          last.map((w) => factor * w),
-          [10, 512],
-        ),
-      };
-    }) as readonly Parameters[] as [Parameters, Parameters];
+      return withHeadOnSphere(found, onSpheres(found.group, initializeParameters(large, rngKey(seed))));
+    }) as [Parameters, Parameters];
     const { perParameter, geodesic } = distances(x, y, spheresOf(found));
     expect(perParameter.toFixed(4)).toBe("0.0556");
     expect((geodesic as number) / (Math.sqrt(1034) * (Math.PI / 2))).toBeCloseTo(1, 2);
+  });
+});
+
+describe("the last layer", () => {
+  const [u, v] = [a, b].map((each) => withHeadOnSphere(discovery, each)) as [Parameters, Parameters];
+
+  it("is scaled to norm sqrt(outputs), its bias by the same factor, and nothing else", () => {
+    const [weight, bias] = ["layers.2.weight", "layers.2.bias"];
+    const shifted = { ...a, [bias as string]: fromNumbers("float64", [3, -1], [2]) };
+    const scaled = withHeadOnSphere(discovery, shifted);
+    const factor = Math.sqrt(2) / norm(numbers(a, "layers.2.weight"));
+    for (const name of [weight, bias] as string[]) {
+      expectClose(
+        numbers(scaled, name),
+        numbers(shifted, name).map((x) => factor * x),
+      );
+    }
+    for (const name of Object.keys(a).filter((each) => !each.startsWith("layers.2")))
+      expect(scaled[name]).toBe(a[name]);
+    expect(norm(numbers(scaled, "layers.2.weight"))).toBeCloseTo(Math.SQRT2, 13);
+  });
+
+  it("then is a sphere of that radius: d^2 = sum (n phi)^2", () => {
+    const angle = (x: readonly number[], y: readonly number[]) => Math.acos(dot(x, y) / (norm(x) * norm(y)));
+    const hidden = ["layers.0.weight", "layers.1.weight"].flatMap((name) =>
+      rows(u, name).map((row, i) => angle(row, rows(v, name)[i] as number[])),
+    );
+    const last = Math.SQRT2 * angle(numbers(u, "layers.2.weight"), numbers(v, "layers.2.weight"));
+    expect(distances(u, v, spheres).geodesic).toBeCloseTo(Math.hypot(...hidden, last), 12);
+    for (const t of [0.2, 0.5, 0.8]) {
+      const at = geodesicPath(u, v, spheres)(t);
+      expect(norm(numbers(at, "layers.2.weight"))).toBeCloseTo(Math.SQRT2, 12);
+      const expected = publishedGeodesic(numbers(u, "layers.2.weight"), numbers(v, "layers.2.weight"), t);
+      expectClose(numbers(at, "layers.2.weight"), expected, 1e-12);
+    }
+  });
+
+  it("is left where it is if it is zero, and refused where no linear layer is the last", () => {
+    const zero = { ...a, "layers.2.weight": fromNumbers("float64", new Array(10).fill(0), [2, 5]) };
+    expect(withHeadOnSphere(discovery, zero)).toEqual(zero);
+    const squared = defineNetwork({
+      description: { net: "squared" },
+      inputShape: [4],
+      inputKind: "real",
+      outputs: 2,
+      forward: (x, scope) => x.matmul(scope.weight("w", [4, 2], { kind: "constant", value: 1 })).relu(),
+    });
+    const other = discoverNetwork(squared);
+    expect(() => withHeadOnSphere(other, initializeParameters(squared, rngKey(1)))).toThrow(/^last layer: expected a /);
   });
 });

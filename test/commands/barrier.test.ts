@@ -94,6 +94,43 @@ describe("the barrier between two trained networks", () => {
     }
   });
 
+  it("is told before and after alignment, on both splits, in one table and one figure", async () => {
+    const words = ["barrier", a, b, ...digits, "--points", "5", "--aligned", "--split", "both"];
+    const found = await json(...words, "-o", "both.svg");
+    const profiles = found.profiles.map(({ aligned, split, samples }: Record<string, unknown>) => [
+      aligned,
+      split,
+      samples,
+    ]);
+    expect(profiles).toEqual([
+      [false, "test", 360],
+      [false, "train", 1437],
+      [true, "test", 360],
+      [true, "train", 1437],
+    ]);
+    for (const [i, more] of [[], ["--split", "train"], ["--aligned"], ["--aligned", "--split", "train"]].entries()) {
+      const { points, loss, distances } = await json("barrier", a, b, ...digits, "--points", "5", ...more);
+      expect(found.profiles[i]).toMatchObject({ points, loss, distances });
+    }
+    expect(found).toMatchObject({ aligned: true, split: "test", points: found.profiles[2].points });
+    const figure = readFileSync(join(folder.path, "both.svg"), "utf8");
+    const labels = ["as numbered, test", "as numbered, train", "aligned, test", "aligned, train"];
+    for (const label of labels) expect(figure).toContain(label);
+    expect(figure.match(/<path /g)?.length).toBe(4);
+    const { stdout } = await orbifold(folder.path, ...words);
+    for (const label of labels) expect(stdout).toMatch(new RegExp(`^mid +${label} +\\d.* %`, "m"));
+  });
+
+  it("has other losses and the same errors at ends whose last layers are scaled", async () => {
+    const words = ["barrier", a, b, ...digits, "--points", "5", "--geodesic"];
+    const [plain, scaled] = [await json(...words), await json(...words, "--scale-output")];
+    expect([plain.scaleOutput, scaled.scaleOutput]).toEqual([false, true]);
+    for (const end of [0, -1]) {
+      expect(scaled.points.at(end).error).toBe(plain.points.at(end).error);
+      expect(scaled.points.at(end).loss).not.toBeCloseTo(plain.points.at(end).loss, 2);
+    }
+  });
+
   it("is the same along geodesics from other scales of the same network", async () => {
     await json("orbit", b, "-o", "twin.safetensors", "--seed", "3");
     const canonical = ["canonicalize", b, "-o", "canonical-b.safetensors"];
@@ -132,11 +169,14 @@ describe("wrong input is told in one line", () => {
     [[a], /^barrier: expected 2 arguments, got /],
     [[a, b], /^--data: is needed; name one of /],
     [[a, b, ...digits, "--points", "1"], /^--points: expected a whole number from 2 to 100000, got "1"$/],
+    [[a, b, ...digits, "--split", "all"], /^--split: expected one of test, train, both, got "all"$/],
+    [[a, b, ...digits, "--scale-output"], /^--scale-output: expected --geodesic beside it, got none; /],
+    [[a, b, "--data", "toy", "--geodesic", "--scale-output"], /^--scale-output: expected a classification, got a reg/],
     [[a, b, ...digits, "--tolerance", "0"], /^--tolerance: expected a number above 0, got "0"$/],
     [[a, b, ...digits, "--batch-norm", "reestimate"], /^--batch-norm: expected one of keep, re-estimate, /],
     [[a, b, ...digits, "--batch-norm", "re-estimate"], /^mlp: expected a network with running statistics to estimate/],
     [[a, "wider.safetensors", ...digits], /^wider\.safetensors: .* they differ in "layers\.1\.weight"; /],
-    [[a, "tanh.safetensors", ...digits], /^tanh\.safetensors: expected the network of .*"relu".*, got .*"tanh"/],
+    [[a, "tanh.safetensors", ...digits], /^tanh\.safetensors: .*: its activation is "tanh", not "relu"; /],
     [
       [a, "vgg.safetensors", ...digits],
       /^vgg\.safetensors: expected the network of out\/mlp-seed0\.safetensors, got another: /,

@@ -37,7 +37,7 @@ async function run(call: Call): Promise<Outcome> {
   const found = connectivityGraph(sizes.minimal, sizes.width);
   const vertices = verticesOf(found, sizes);
   const components = Math.max(...found.components) + 1;
-  const figure = await writeFigure(call, () => draw(sizes, vertices, found));
+  const figure = await writeFigure(call, () => drawConnectivity(sizes, found));
   return {
     json: { r: sizes.minimal, m: sizes.width, vertices, edges: found.edges, components, figure },
     text: [
@@ -102,7 +102,10 @@ function counted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-function draw(sizes: Sizes, vertices: readonly Vertex[], { edges, components }: ConnectivityGraph): string {
+/** The graph as a figure, its vertices by the number of their zero-type groups. */
+export function drawConnectivity(sizes: Sizes, graph: ConnectivityGraph): string {
+  const { edges, components } = graph;
+  const vertices = verticesOf(graph, sizes);
   const kinds = Array.from({ length: sizes.width - sizes.minimal + 1 }, (_, j) =>
     j === 0 ? "copies of neurons only" : counted(j, "zero-type group"),
   );
