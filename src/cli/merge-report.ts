@@ -72,7 +72,7 @@ function valuesOf(row: Row | undefined) {
 }
 
 /** What the weights alone say about the average. */
-export async function expected(call: Call, { a, models, engine, isAligned }: Averaging): Promise<Report> {
+export async function expected(call: Call, { a, models, engine, together }: Averaging): Promise<Report> {
   const [first, ...others] = models as readonly [Parameters, ...Parameters[]];
   using bar = progressBar({ quiet: call.quiet });
   const options = matchOptions(call, { engine, bar });
@@ -83,7 +83,7 @@ export async function expected(call: Call, { a, models, engine, isAligned }: Ave
   }
   const text = found.map(({ path, verdict, advice, cosine, matchedCosine }) => {
     const cosines = `cosine ${cosine.toFixed(4)}, ${matchedCosine.toFixed(4)} once aligned`;
-    return `${a.path} and ${path}: ${verdict}, ${cosines}.${isAligned ? "" : ` ${advice}`}`;
+    return `${a.path} and ${path}: ${verdict}, ${cosines}.${together ? "" : ` ${advice}`}`;
   });
   return {
     json: { expected: found },

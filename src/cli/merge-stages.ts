@@ -1,4 +1,13 @@
-import { average, type Merge, mergeAligned, repair, taskArithmetic } from "../align/index.ts";
+import {
+  average,
+  type ManyProgress,
+  type Merge,
+  matchCycleConsistently,
+  mergeAligned,
+  mergeMany,
+  repair,
+  taskArithmetic,
+} from "../align/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Engine } from "../engine/index.ts";
 import { batchStatistics } from "../landscape/index.ts";
@@ -8,12 +17,17 @@ import { convert, type Tensor } from "../tensor/index.ts";
 import type { Call } from "./command.ts";
 import { matchOptions } from "./matching.ts";
 
+/** All to the first, one after another to the sum of the others, or through one common numbering. */
+export const togetherNames = ["to-first", "merge-many", "cycle-consistent"] as const;
+export type Together = (typeof togetherNames)[number];
+
 /** How several checkpoints become one. */
 export interface Averaging {
   readonly a: WeightsFile;
   readonly models: readonly Parameters[];
   readonly engine: Engine;
-  readonly isAligned: boolean;
+  /** Which pairs the units are matched in; null where they stay as they are numbered. */
+  readonly together: Together | null;
   readonly weights: readonly number[] | undefined;
   /** What the differences from the first are added with instead of averaging; undefined to average. */
   readonly taskScale: number | undefined;
@@ -33,9 +47,7 @@ export const asNumbered = "as numbered";
 
 /** The checkpoints, what they give as they are, and what is made of it; the last is the merge. */
 export async function stagesOf(call: Call, setting: Averaging): Promise<readonly Stage[]> {
-  const { a, models, engine, isAligned, weights, taskScale, restarts } = setting;
-  using bar = progressBar({ quiet: call.quiet });
-  const options = { ...matchOptions(call, { engine, bar, restarts }), weights };
+  const { models, weights, taskScale, together } = setting;
   const [name, combine] =
     taskScale === undefined
       ? ["average", (all: readonly Parameters[]) => average(all, weights)]
@@ -43,14 +55,31 @@ export async function stagesOf(call: Call, setting: Averaging): Promise<readonly
   const stages = models.map((parameters, i): Stage => ({ name: call.positionals[i] as string, parameters }));
   const plain = combine(models);
   stages.push({ name: `${name} ${asNumbered}`, parameters: plain });
-  const parents = isAligned ? (await mergeAligned(models, a.discovery.group, options)).parents : models;
-  const merged = isAligned ? combine(parents) : plain;
-  if (isAligned) stages.push({ name: `${name}, aligned`, parameters: merged });
+  const parents = together ? await alignedAs(together, call, setting) : models;
+  const merged = together ? combine(parents) : plain;
+  if (together) stages.push({ name: `${name}, aligned`, parameters: merged });
   if (setting.repair) {
-    const parameters = await repaired(a.network(), { parameters: merged, parents }, setting);
+    const parameters = await repaired(setting.a.network(), { parameters: merged, parents }, setting);
     stages.push({ name: "repaired", parameters });
   }
   return stages;
+}
+
+async function alignedAs(
+  together: Together,
+  call: Call,
+  { a, models, engine, weights, restarts }: Averaging,
+): Promise<readonly Parameters[]> {
+  const { group } = a.discovery;
+  using bar = progressBar({ quiet: call.quiet });
+  const options = { ...matchOptions(call, { engine, bar, restarts }), weights };
+  if (together === "to-first") return (await mergeAligned(models, group, options)).parents;
+  const onProgress = ({ restart, stage, round }: ManyProgress) => {
+    const note = `start ${restart + 1} of ${restarts}, ${stage} ${round + 1}`;
+    bar.update({ label: "matching", done: restart, total: restarts, unit: "start", note });
+  };
+  const match = together === "merge-many" ? mergeMany : matchCycleConsistently;
+  return (await match(models, group, { ...options, onProgress })).parents;
 }
 
 async function repaired(

@@ -6,9 +6,9 @@ import { dataOptions, datasetOf, splitOf, withSamples } from "./data-options.ts"
 import { engineOf, engineOptions } from "./engine-options.ts";
 import { defaultRestarts } from "./matching.ts";
 import { type Data, expected, measured } from "./merge-report.ts";
-import { type Averaging, type Stage, stagesOf } from "./merge-stages.ts";
+import { type Averaging, type Stage, stagesOf, togetherNames } from "./merge-stages.ts";
 import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
-import { numberOf, numbersOf, textOf } from "./values.ts";
+import { choiceOf, numberOf, numbersOf, textOf } from "./values.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 import { checkOutput, outputOf, outputOptions } from "./written-weights.ts";
 
@@ -17,6 +17,7 @@ export const command: Command = {
   usage: "<a> <b> [<c> ...] -o <file> [options]",
   options: {
     weights: { value: "X,X,...", help: "the part of each checkpoint in the mean (the same)" },
+    together: { value: "HOW", help: `pairs that are matched: ${togetherNames.join(", ")} (to-first)` },
     "no-align": { help: "average the units as they are numbered" },
     "task-arithmetic": { value: "X", help: "instead of the mean: the first plus X times all differences from it" },
     repair: { help: "give units the statistics of their parents on train data; estimate those of batch norm anew" },
@@ -53,7 +54,8 @@ async function run(call: Call): Promise<Outcome> {
   return {
     json: {
       output,
-      aligned: how.isAligned,
+      aligned: how.together !== null,
+      together: how.together,
       weights: how.weights ?? null,
       taskScale: how.taskScale ?? null,
       ...found.json,
@@ -68,7 +70,7 @@ async function run(call: Call): Promise<Outcome> {
   };
 }
 
-function howOf(call: Call): Pick<Averaging, "isAligned" | "weights" | "taskScale" | "restarts"> {
+function howOf(call: Call): Pick<Averaging, "together" | "weights" | "taskScale" | "restarts"> {
   const { options } = call;
   const taskScale = numberOf(call, "task-arithmetic", {});
   for (const other of ["weights", "repair"] as const) {
@@ -85,7 +87,7 @@ function howOf(call: Call): Pick<Averaging, "isAligned" | "weights" | "taskScale
     message: "expected --repair with it, got none",
   }));
   return {
-    isAligned: options["no-align"] !== true,
+    together: options["no-align"] ? null : choiceOf(call, "together", togetherNames, "to-first"),
     weights: numbersOf(call, "weights", { least: 0 }),
     taskScale,
     restarts: numberOf(call, "restarts", { least: 1, most: 1000, whole: true }, defaultRestarts),

@@ -91,6 +91,13 @@ describe("merging trained networks", () => {
     }
   });
 
+  it.each(["merge-many", "cycle-consistent"])("matches three together: %s", async (together) => {
+    const words = ["merge", a, b, c, "-o", `${together}.safetensors`, "--together", together];
+    const found = await json(...words, ...digits);
+    expect(found).toMatchObject({ aligned: true, together });
+    expect(found.after.loss).toBeLessThan(found.before.loss);
+  });
+
   it("repairs in closed form to nearly the same loss as forward", async () => {
     const words = ["merge", a, b, ...digits, "--repair"];
     const [forward, closed] = [
@@ -153,6 +160,7 @@ describe("wrong input is told in one line, and nothing is written", () => {
       [a, b, ...output, "--task-arithmetic", "1", "--repair", ...digits],
       "--repair: expected an average, got --task-arithmetic; leave one of the two out",
     ],
+    [[a, b, ...output, "--together", "all"], '--together: expected one of to-first, .*, got "all".*'],
     [[a, b, ...output, "--closed-form"], "--closed-form: expected --repair with it, got none"],
     [[a, b, ...output, "--weights", "1"], "weights: expected 2 numbers from 0 .*, got 1"],
     [[a, b, ...output, "--weights", "0,0", "--no-align"], "weights: expected 2 numbers from 0 .*, got 0,0"],
