@@ -2,7 +2,7 @@ import { check, InputError } from "../errors.ts";
 import type { Parameters } from "../nets/index.ts";
 import { convert, elementCount, stridesOf, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
 import { act } from "./act.ts";
-import { identity } from "./element.ts";
+import { type GroupElement, identity } from "./element.ts";
 import type { Factor, Layout, Run, SymmetryGroup } from "./group.ts";
 import { inverted, transposed } from "./linear-algebra.ts";
 import { eachLine, matrixFactor, type Strand, strandsOf } from "./strands.ts";
@@ -51,6 +51,20 @@ export function matrixDimension({ matrix, size: n, copies }: Factor): number {
 /** The same function with all gains of a factor's norms at 1, their values in what reads the norms. */
 export function absorbGains(group: SymmetryGroup, factorIndex: number, parameters: Parameters): Parameters {
   const { gains } = matrixFactor(group, factorIndex);
+  const absorbed = act(group, absorbingElement(group, factorIndex, parameters), parameters);
+  // x times 1 / x may differ from 1 in its last digit.
+  const ones = gains.map((name) => {
+    const gain = absorbed[name] as Tensor;
+    const { dtype, shape } = gain;
+    if (!toNumbers(gain).every((x) => Math.abs(x - 1) < 0.01)) throw new Error(`internal: ${name} was not absorbed`);
+    return [name, convert(tensor("float64", shape, new Float64Array(elementCount(shape)).fill(1)), dtype)] as const;
+  });
+  return { ...absorbed, ...Object.fromEntries(ones) };
+}
+
+/** The element that brings all gains of a factor's norms to 1; its inverse brings ones to these gains. */
+export function absorbingElement(group: SymmetryGroup, factorIndex: number, parameters: Parameters): GroupElement {
+  const { gains } = matrixFactor(group, factorIndex);
   const element = identity(group);
   for (const name of gains) {
     const gain = toNumbers(parameters[name] as Tensor);
@@ -72,15 +86,7 @@ export function absorbGains(group: SymmetryGroup, factorIndex: number, parameter
       scales.set(gain.map((x) => (kind === "sign" ? Math.sign(x) : Math.abs(x) ** (-1 / own.exponent))));
     }
   }
-  const absorbed = act(group, element, parameters);
-  // x times 1 / x may differ from 1 in its last digit.
-  const ones = gains.map((name) => {
-    const gain = absorbed[name] as Tensor;
-    const { dtype, shape } = gain;
-    if (!toNumbers(gain).every((x) => Math.abs(x - 1) < 0.01)) throw new Error(`internal: ${name} was not absorbed`);
-    return [name, convert(tensor("float64", shape, new Float64Array(elementCount(shape)).fill(1)), dtype)] as const;
-  });
-  return { ...absorbed, ...Object.fromEntries(ones) };
+  return element;
 }
 
 function checkLength({ name, matrix, size, copies }: Factor, matrices: Float64Array): void {

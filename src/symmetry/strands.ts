@@ -93,7 +93,7 @@ function strandOf(layout: Layout, axis: number, { run, within, isRead }: Marked)
 }
 
 /** The index along a leaf at every index of its axis; -1 in other parts of a direct sum. */
-function digitsAlong({ axes, shape }: Layout, place: Place): Int32Array {
+export function digitsAlong({ axes, shape }: Layout, place: Place): Int32Array {
   const key = keyOf(place);
   return Int32Array.from({ length: shape[place.axis] as number }, (_, index) => {
     const context: Context = new Map();

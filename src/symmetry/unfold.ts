@@ -1,6 +1,6 @@
-import { allocate, elementCount, stridesOf, type Tensor } from "../tensor/index.ts";
+import { allocate, stridesOf, type Tensor } from "../tensor/index.ts";
 import type { Block, Layout, Run } from "./group.ts";
-import { type Context, keyOf, locate, rowAt, runsOf } from "./indexing.ts";
+import { type Context, locate, rowAt, sizeOf } from "./indexing.ts";
 
 /** How the entries of a parameter are laid out as a matrix for each copy of some units: [copies, units, the rest]. */
 export interface Unfolding {
@@ -8,73 +8,109 @@ export interface Unfolding {
   readonly units: number;
   /** Entries that belong to one unit. */
   readonly length: number;
-  readonly layout: Layout;
-  readonly axes: readonly AxisUnfolding[];
-}
-
-/** What each index of an axis adds to the row and to the column; a row of -1 where it has none of the units. */
-interface AxisUnfolding {
-  readonly rows: Int32Array;
-  readonly columns: Int32Array;
+  /** What each index of the first and of all further axes adds to the place of an entry; -1 where it has none of the units. */
+  readonly outer: Int32Array;
+  readonly inner: Int32Array;
+  /** Whether every entry stays where it is. */
+  readonly isPlain: boolean;
 }
 
 /** The unfolding of a parameter along one run of its axes. */
-export function unfoldingOf(layout: Layout, run: Run): Unfolding {
-  const parts = layout.axes.map((blocks, axis) => axisParts(blocks, { run, axis, size: layout.shape[axis] as number }));
-  let weight = 1;
-  const axes = parts
-    .toReversed()
-    .map(({ rows, columns, width }) => {
-      const scaled = columns.map((column) => column * weight);
-      weight *= width;
-      return { rows, columns: scaled };
-    })
-    .reverse();
+export function unfoldingOf({ axes, shape }: Layout, run: Run): Unfolding {
+  const rows = axes.map((blocks, axis) =>
+    Int32Array.from({ length: shape[axis] as number }, (_, index) => {
+      const context: Context = new Map();
+      locate(blocks, index, context);
+      return rowAt(run, axis, context);
+    }),
+  );
   const copies = run.within.reduce((count, { size }) => count * size, 1);
-  return { copies, units: run.size, length: weight, layout, axes };
+  return unfoldingByRows(rows, { copies, units: run.size });
 }
 
-interface AxisOf {
-  readonly run: Run;
-  readonly axis: number;
-  readonly size: number;
+/** The unfolding whose rows are what the indices of all axes add up to, -1 for none; each row is in the order of memory. */
+export function unfoldingByRows(
+  rows: readonly Int32Array[],
+  { copies, units }: Pick<Unfolding, "copies" | "units">,
+): Unfolding {
+  const columns = rows.map(columnsAmong);
+  const length = columns.reduce((product, { width }) => product * width, 1);
+  const weights = stridesOf(columns.map(({ width }) => width));
+  const [outer = Int32Array.of(0), ...others] = rows.map((own, axis) =>
+    own.map((row, index) =>
+      row < 0 ? -1 : row * length + (columns[axis]?.numbers[index] as number) * (weights[axis] as number),
+    ),
+  );
+  const inner = others.reduce(sums, Int32Array.of(0));
+  const isPlain =
+    outer.every((place, i) => place === i * inner.length) && inner.every((place, index) => place === index);
+  return { copies, units, length, outer, inner, isPlain };
 }
 
-/** The row and the number of the remaining digits at each index, and how many such numbers there are. */
-function axisParts(blocks: readonly Block[], { run, axis, size }: AxisOf) {
-  const kept = new Set([run.place, ...run.within].map(keyOf));
-  const others = runsOf(blocks).filter(({ place }) => !kept.has(keyOf(place)));
-  const numbers = new Map<string, number>();
-  const [rows, columns] = [new Int32Array(size), new Int32Array(size)];
-  for (let index = 0; index < size; index++) {
-    const context: Context = new Map();
-    locate(blocks, index, context);
-    rows[index] = rowAt(run, axis, context);
-    if ((rows[index] as number) < 0) continue;
-    const key = others.map(({ place }) => context.get(keyOf(place))).join();
-    columns[index] = numbers.get(key) ?? numbers.size;
-    numbers.set(key, columns[index] as number);
+/** Every sum of one of `a` and one of `b`, -1 where one of them is. */
+function sums(a: Int32Array, b: Int32Array): Int32Array {
+  const all = new Int32Array(a.length * b.length);
+  for (const [i, x] of a.entries()) {
+    for (const [j, y] of b.entries()) all[i * b.length + j] = x < 0 || y < 0 ? -1 : x + y;
   }
-  return { rows, columns, width: numbers.size };
+  return all;
 }
 
-/** The entries of a tensor in the order of an unfolding. */
-export function unfold({ copies, units, length, layout, axes }: Unfolding, tensor: Tensor): Tensor {
-  const data = allocate(tensor.dtype, copies * units * length) as Float64Array<ArrayBuffer>;
+/** The number of each index among those of the same row, and how many such numbers there are. */
+function columnsAmong(rows: Int32Array): { readonly numbers: Int32Array; readonly width: number } {
+  const seen = new Map<number, number>();
+  const numbers = rows.map((row) => {
+    const count = seen.get(row) ?? 0;
+    seen.set(row, count + 1);
+    return count;
+  });
+  seen.delete(-1);
+  return { numbers, width: Math.max(0, ...seen.values()) };
+}
+
+/** The entries of a tensor in the order of an unfolding; shares its memory where that is its own order. */
+export function unfold({ copies, units, length, outer, inner, isPlain }: Unfolding, tensor: Tensor): Tensor {
+  const { dtype } = tensor;
+  const shape = [copies, units, length];
+  if (isPlain) return { dtype, shape, data: tensor.data };
+  const data = allocate(dtype, copies * units * length) as Float64Array<ArrayBuffer>;
   const from = tensor.data as Float64Array;
-  const strides = stridesOf(layout.shape);
-  const last = axes.length - 1;
-  const visit = (axis: number, offset: number, to: number) => {
-    const { rows, columns } = axes[axis] as AxisUnfolding;
-    const stride = strides[axis] as number;
-    for (let index = 0; index < rows.length; index++) {
-      const row = rows[index] as number;
-      if (row < 0) continue;
-      const at = to + row * length + (columns[index] as number);
-      if (axis === last) data[at] = from[offset + index] as number;
-      else visit(axis + 1, offset + index * stride, at);
+  for (const [i, start] of outer.entries()) {
+    if (start < 0) continue;
+    const offset = i * inner.length;
+    for (let k = 0; k < inner.length; k++) {
+      const place = inner[k] as number;
+      if (place >= 0) data[start + place] = from[offset + k] as number;
     }
+  }
+  return { dtype, shape, data };
+}
+
+/** A tensor with the entries of an unfolding back in their places, and its own where that has none. */
+export function refold({ outer, inner, isPlain }: Unfolding, unfolded: Tensor, tensor: Tensor): Tensor {
+  if (isPlain) return { ...tensor, data: unfolded.data };
+  const data = tensor.data.slice() as Float64Array<ArrayBuffer>;
+  const from = unfolded.data as Float64Array;
+  for (const [i, start] of outer.entries()) {
+    if (start < 0) continue;
+    const offset = i * inner.length;
+    for (let k = 0; k < inner.length; k++) {
+      const place = inner[k] as number;
+      if (place >= 0) data[offset + k] = from[start + place] as number;
+    }
+  }
+  return { ...tensor, data };
+}
+
+/** The layout of those entries that belong to the first unit of a run, with that unit left as it is. */
+export function layoutOfOne({ axes }: Layout, run: Run): { readonly layout: Layout; readonly run: Run } {
+  const one: Run = { ...run, size: 1, place: { ...run.place, size: 1 }, factor: null, powers: [] };
+  const narrowed = (block: Block): Block => {
+    if (block === run) return one;
+    if (!("sum" in block)) return block;
+    const sum = block.sum.map((part) => part.map(narrowed));
+    return { sum, size: sum.reduce((size, part) => size + sizeOf(part), 0) };
   };
-  if (axes.length > 0 && elementCount(layout.shape) > 0) visit(0, 0, 0);
-  return { dtype: tensor.dtype, shape: [copies, units, length], data };
+  const narrow = axes.map((blocks) => blocks.map(narrowed));
+  return { layout: { shape: narrow.map(sizeOf), axes: narrow, offset: 0 }, run: one };
 }
