@@ -8,8 +8,11 @@ import { rngKey } from "../src/tensor/index.ts";
 import { evaluate, memberParameters, train } from "../src/train/index.ts";
 import { type GainKind, gainKinds, timeAssignment } from "./assignment.ts";
 import { syntheticImages, type Timing, timeSteps, timingOf } from "./harness.ts";
+import { timeLlamaAlign, timeResnetAlign } from "./large-align.ts";
+import { type MatchingPair, matchingPairs, timeMatching } from "./matching.ts";
 import { timeReading } from "./read-safetensors.ts";
 import { timeLlamaCensus, timeResnetCensus, timeResnetHash } from "./symmetry.ts";
+import { timeHessian, timeToyMinima } from "./toy-minima.ts";
 
 /** What is measured, and what it should come to. */
 export interface Benchmark {
@@ -37,6 +40,9 @@ function denseGflop(widths: readonly number[], batch: number): number {
 }
 
 const image = [1, 28, 28];
+
+/** Memory of a process of Node that does nothing. */
+const BARE_PROCESS = 75e6;
 
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
   mlp: {
@@ -139,9 +145,48 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
       return { ...timing, outcome: { text, ok: timing.median < 3000 } };
     },
   },
+  ...Object.fromEntries(matchingPairs.map((pair) => [`matching-${pair}`, matching(pair)])),
+  "align-resnet50": {
+    title: "orbifold align of a ResNet50 to itself renumbered, process, certificate and all",
+    run: async () => {
+      const { timing, peakBytes, checkpointBytes } = await timeResnetAlign();
+      const share = (peakBytes - BARE_PROCESS) / checkpointBytes;
+      return {
+        ...timing,
+        outcome: { text: `peak memory ${share.toFixed(1)} x a checkpoint (to reach: below 4)`, ok: share < 4 },
+      };
+    },
+  },
+  "align-llama": {
+    title: "orbifold align of two layers of a Llama of 7 billion parameters, in bfloat16",
+    run: async () => {
+      const { timing, peakBytes } = await timeLlamaAlign();
+      const text = `peak memory ${(peakBytes / 2 ** 30).toFixed(1)} GiB (to reach: below 8)`;
+      return { ...timing, outcome: { text, ok: peakBytes < 2 ** 33 } };
+    },
+  },
   ...Object.fromEntries(
     gainKinds.flatMap((kind) => [1024, 2048, 4096].map((n) => [`assignment-${kind}-${n}`, assignment(kind, n)])),
   ),
+  "toy-minima": {
+    title: "50 networks 2-5-1 in float64 on 1,681 points, by BFGS and Newton to a gradient of 1e-14",
+    peer: { script: "toy_minima", targets: { bfgs: 10 } },
+    run: async (engine) => {
+      const { timing, solved, converged } = await timeToyMinima(engine, "bfgs", 50);
+      const text = `${solved} of 50 below 1e-10 (to reach: 36 to 47), ${converged} at a critical point`;
+      return { ...timing, outcome: { text, ok: solved >= 36 && solved <= 47 } };
+    },
+  },
+  "toy-hessian": {
+    title: "dense Hessian of a network 2-45-1 in float64 on 1,681 points",
+    peer: { script: "toy_minima", targets: { toy: 5 } },
+    run: (engine) => timeHessian(engine, "toy"),
+  },
+  "last-layer-hessian": {
+    title: "dense Hessian of the last layer (1,010 parameters) of 784-100-10 on 1,000 images in float64",
+    peer: { script: "toy_minima", targets: { "last-layer": 5 } },
+    run: (engine) => timeHessian(engine, "last-layer"),
+  },
   mnist: {
     title: "MLP 784-512-512-10 on MNIST, 10 epochs of SGD, batch 128",
     run: async (engine) => {
@@ -174,6 +219,18 @@ function assignment(kind: GainKind, n: number): Benchmark {
       const [again, own] = [warm, certify].map(({ median }) => `${median.toPrecision(3)} ms`);
       const text = `${again} warm after a small change (to reach: at most 1.2 x cold), ${own} to prove its own solution`;
       return { ...cold, outcome: { text, ok: warm.median <= 1.2 * cold.median } };
+    },
+  };
+}
+
+function matching(pair: MatchingPair): Benchmark {
+  return {
+    title: `weight matching of ${pair} to convergence, from fingerprints and from the units as they stand`,
+    peer: { script: "matching", targets: { [pair]: 5 } },
+    run: async (engine) => {
+      const { timing, objective, single } = await timeMatching(engine, pair);
+      const text = `objective ${objective.toPrecision(6)}; from fingerprints alone ${single.objective.toPrecision(6)} in ${single.timing.median.toPrecision(3)} ms`;
+      return { ...timing, outcome: { text, ok: true } };
     },
   };
 }

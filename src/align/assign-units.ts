@@ -12,7 +12,7 @@ export interface UnitAssignment {
 
 /** Solves the assignment of every copy of a factor; `gains` are [copies, units, units]. */
 export function assignUnits(
-  gains: Float64Array,
+  gains: Float32Array | Float64Array,
   { size, copies }: Factor,
   optionsOf: (copy: number) => AssignmentOptions = () => ({}),
 ): UnitAssignment {

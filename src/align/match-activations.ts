@@ -43,7 +43,7 @@ export async function matchActivations(
   const { group } = discovery;
   checkSame(a, b, group);
   await using grams = gramEngine(engine);
-  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new WeakMap() };
+  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
   const blocks = blockFactors(group);
   const factors = new Set(
     [...group.factors.keys()].filter((each) => group.factors[each]?.permutes && !blocks.has(each)),

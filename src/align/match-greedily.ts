@@ -15,7 +15,7 @@ import { checkSame, describeMatch, type Match } from "./match.ts";
 
 /**
  * One pass from the inputs on (Pittorino 2022, arXiv 2202.03038): the units of each factor are matched by the cosines of
- * their incoming weights, biases left out, after those before it.
+ * their incoming weights, biases left out, after those before it. Where as good, units stay in their places.
  */
 export async function matchGreedily(
   a: Parameters,
@@ -25,7 +25,7 @@ export async function matchGreedily(
 ): Promise<Match> {
   checkSame(a, b, group);
   await using grams = gramEngine(engine);
-  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new WeakMap() };
+  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
   let element = identity(group);
   for (const [factor, { permutes, within }] of group.factors.entries()) {
     if (permutes && within.every((outer) => outer.factor === null || outer.factor < factor)) {
@@ -43,9 +43,17 @@ async function withIncoming(matching: Matching, factor: number, element: GroupEl
   const moved = actOnTensor(incoming.layout, element, y);
   const rows = [x, moved].map((each) => normalizedRows(unfold(incoming.unfolding, each))) as [Tensor, Tensor];
   const cosines = Float64Array.from(toNumbers(await grams.gram(...rows)));
-  const { units } = assignUnits(cosines, group.factors[factor] as Factor);
+  const own = group.factors[factor] as Factor;
+  const { units } = assignUnits(cosines, own);
+  const total = (order: Int32Array) =>
+    order.reduce((sum, unit, place) => sum + (cosines[place * own.size + unit] as number), 0);
+  const isBetter = total(units) > total(element.permutations[factor] as Int32Array) + ROUNDING * units.length;
+  if (!isBetter) return element;
   return { ...element, permutations: element.permutations.with(factor, units) };
 }
+
+/** That of a cosine. */
+const ROUNDING = 1e-7;
 
 function normalizedRows({ dtype, shape, data }: Tensor): Tensor {
   const length = shape[2] as number;

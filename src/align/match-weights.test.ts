@@ -2,16 +2,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { architectures, randomParameters } from "../../test/architectures/index.ts";
 import { referenceEngine } from "../engine/index.ts";
 import { initializeParameters, mlp, type Network, type Parameters, resnet18 } from "../nets/index.ts";
-import {
-  act,
-  compareOrbits,
-  discoverSymmetry,
-  identity,
-  randomElement,
-  type SymmetryGroup,
-} from "../symmetry/index.ts";
+import { act, compareOrbits, discoverSymmetry, identity, randomElement } from "../symmetry/index.ts";
 import { fold, fromNumbers, normal, rngKey, type Tensor, tensorBytes, toNumbers } from "../tensor/index.ts";
-import { diagnose } from "./diagnose.ts";
 import { innerProduct } from "./match.ts";
 import { matchGreedily } from "./match-greedily.ts";
 import { matchWeights } from "./match-weights.ts";
@@ -133,23 +125,6 @@ describe("known answers", () => {
     const { objective } = await matchWeights(x, y, own, { engine, key });
     expect(objective.after).toBeCloseTo(Math.max(...values), 12);
     expect(objective.after).toBeLessThanOrEqual(objective.bound);
-  });
-});
-
-describe("a diagnosis", () => {
-  const network = mlp({ input: [12], widths: [24, 24], outputs: 4 });
-  const group: SymmetryGroup = discoverSymmetry(network);
-  const a = initializeParameters(network, rngKey(1), "float64");
-  const options = { engine, key };
-
-  it.each([
-    ["same-orbit", () => act(group, randomElement(group, key), a)],
-    ["same-ancestor", () => noisy(a, 0.1, 3)],
-    ["aligned", () => noisy(a, 1, 4)],
-    ["different-basins", () => initializeParameters(network, rngKey(2), "float64")],
-    ["different-basins", () => act(group, randomElement(group, key, { spread: 1 }), noisy(a, 0.1, 3))],
-  ])("says %s", async (verdict, other) => {
-    expect((await diagnose(a, other(), group, options)).verdict).toBe(verdict);
   });
 });
 

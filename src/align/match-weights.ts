@@ -2,11 +2,14 @@ import type { Engine } from "../engine/index.ts";
 import { check } from "../errors.ts";
 import type { Parameters } from "../nets/index.ts";
 import { act, type Factor, type GroupElement, identity, randomElement, type SymmetryGroup } from "../symmetry/index.ts";
-import { fold, permutation, type RngKey, type Tensor } from "../tensor/index.ts";
+import { fold, permutation, type RngKey, release, type Tensor } from "../tensor/index.ts";
 import { assignUnits, type UnitAssignment } from "./assign-units.ts";
 import { fingerprintStart } from "./fingerprint-start.ts";
 import { type Gains, gainsOf, gramEngine, type Matching, siteRuns } from "./gains.ts";
+import { withBetterHeads } from "./head-step.ts";
+import { headSets } from "./heads.ts";
 import { checkSame, describeMatch, innerProduct, type Match, type StartName } from "./match.ts";
+import type { Descent, DescentState, MatchState } from "./match-state.ts";
 import { currentValue, withBestSigns, withSigns } from "./signs.ts";
 
 export interface MatchOptions {
@@ -16,11 +19,19 @@ export interface MatchOptions {
   readonly restarts?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (progress: MatchProgress) => void;
+  /** Where an earlier call with the same inputs and options was; the end is the same as without it. */
+  readonly resume?: MatchState;
+  /** Called after every set of units, to keep where the matching is. */
+  readonly onState?: (state: () => MatchState) => Promise<void>;
 }
 
 export interface MatchProgress {
   readonly restart: number;
-  readonly sweep: number;
+  /** Null while units are compared by their fingerprints. */
+  readonly sweep: number | null;
+  /** Sets of units looked at in this sweep, and all that it looks at. */
+  readonly done: number;
+  readonly total: number;
   /** Sets of units that may still improve. */
   readonly open: number;
 }
@@ -44,25 +55,26 @@ export async function matchWeights(
   }));
   checkSame(a, b, group);
   await using grams = gramEngine(options.engine);
-  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new WeakMap() };
-  const fingerprint = await fingerprintStart(matching);
-  const runs: Descent[] = [];
-  for (let restart = 0; restart < restarts; restart++) {
+  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
+  const { resume, onState } = options;
+  const onFactor = (done: number) => {
+    const total = group.factors.length;
+    options.signal?.throwIfAborted();
+    options.onProgress?.({ restart: 0, sweep: null, done, total, open: total });
+  };
+  const fingerprint = resume?.fingerprint ?? (await fingerprintStart(matching, onFactor));
+  const runs: Descent[] = [...(resume?.runs ?? [])];
+  for (let restart = runs.length; restart < restarts; restart++) {
     const start = (["fingerprint", "identity"] as const)[restart] ?? "random";
     const element = startOf(group, { start, fingerprint, key: fold(key, "start", restart) });
-    runs.push({ start, ...(await descend(matching, element, { ...options, restart })) });
+    const from = restart === resume?.runs.length ? resume.descent : element;
+    const onStep = (descent: () => DescentState) =>
+      onState?.(() => ({ fingerprint, runs: [...runs], descent: descent() }));
+    runs.push({ start, ...(await descend(matching, from, { ...options, restart, onStep })) });
   }
   const best = runs.reduce((most, run) => (run.objective > most.objective ? run : most));
   const starts = runs.map(({ start, objective, sweeps }) => ({ start, objective, sweeps }));
   return describeMatch(matching, best.element, { starts, gaps: best.gaps });
-}
-
-interface Descent {
-  readonly start: StartName;
-  readonly element: GroupElement;
-  readonly objective: number;
-  readonly sweeps: number;
-  readonly gaps: readonly number[];
 }
 
 interface Start {
@@ -71,7 +83,8 @@ interface Start {
   readonly key: RngKey;
 }
 
-function startOf(group: SymmetryGroup, { start, fingerprint, key }: Start): GroupElement {
+/** The element to start from. */
+export function startOf(group: SymmetryGroup, { start, fingerprint, key }: Start): GroupElement {
   if (start === "fingerprint") return fingerprint;
   const still = identity(group);
   const drawn = start === "random" ? randomElement(group, key, { spread: 1 }) : still;
@@ -86,40 +99,73 @@ function startOf(group: SymmetryGroup, { start, fingerprint, key }: Start): Grou
 
 /**
  * Factors that permute whole blocks of other units, as heads of attention do. How much two blocks are alike is known only
- * once the units inside are matched, so blocks are matched by their fingerprints and then stay.
+ * once the units inside are matched, so blocks are matched by their fingerprints, and then stay unless they are heads in
+ * which matrices act.
  */
 export function blockFactors({ factors }: SymmetryGroup): ReadonlySet<number> {
   return new Set(factors.flatMap(({ within }) => within.flatMap(({ factor }) => factor ?? [])));
 }
 
+/** Factors whose units are matched one set after another. */
+export function freeFactors(group: SymmetryGroup): number[] {
+  const blocks = blockFactors(group);
+  return [...group.factors.keys()].filter((factor) => group.factors[factor]?.permutes && !blocks.has(factor));
+}
+
 const MOST_SWEEPS = 200;
 
-async function descend(
+interface DescentOptions extends MatchOptions {
+  readonly restart: number;
+  readonly onStep?: (state: () => DescentState) => Promise<void> | undefined;
+}
+
+/** Coordinate descent from one start. */
+export async function descend(
   matching: Matching,
-  start: GroupElement,
-  options: MatchOptions & { readonly restart: number },
+  from: GroupElement | DescentState,
+  options: DescentOptions,
 ): Promise<Omit<Descent, "start">> {
   const { group, sites } = matching;
   const neighbours = neighboursOf(sites.map((each) => each.map(({ tensor }) => tensor)));
-  const blocks = blockFactors(group);
-  const free = [...group.factors.keys()].filter((factor) => group.factors[factor]?.permutes && !blocks.has(factor));
-  const open = new Set(free);
-  const gaps = group.factors.map(() => 0);
-  const duals = new Map<number, UnitAssignment["duals"]>();
-  let element = start;
-  let sweeps = 0;
-  for (; open.size > 0 && sweeps < MOST_SWEEPS; sweeps++) {
+  const free = freeFactors(group);
+  const heads = headSets(group);
+  const known = "sweeps" in from ? from : null;
+  const open = new Set(known?.open ?? free);
+  const gaps = [...(known?.gaps ?? group.factors.map(() => 0))];
+  const duals = new Map<number, UnitAssignment["duals"]>(known?.duals);
+  let element = "sweeps" in from ? from.element : from;
+  let sweeps = known?.sweeps ?? 0;
+  let pending = [...(known?.pending ?? [])];
+  const report = async (at: number) => {
+    const where = { element, sweeps: at, pending: [...pending], open: [...open], gaps: [...gaps] };
+    const state = { ...where, duals: new Map(duals) };
+    await options.onStep?.(() => state);
+  };
+  if (!known) await report(0);
+  for (; (open.size > 0 || pending.length > 0) && sweeps < MOST_SWEEPS; sweeps++) {
     const order = permutation(fold(options.key, "order", options.restart, sweeps), free.length);
-    for (const factor of Array.from(order, (i) => free[i] as number).filter((each) => open.has(each))) {
+    if (pending.length === 0) pending = Array.from(order, (i) => free[i] as number).filter((each) => open.has(each));
+    const total = pending.length;
+    for (let factor = pending.shift(); factor !== undefined; factor = pending.shift()) {
       options.signal?.throwIfAborted();
-      options.onProgress?.({ restart: options.restart, sweep: sweeps, open: open.size });
+      const done = total - pending.length - 1;
+      options.onProgress?.({ restart: options.restart, sweep: sweeps, done, total, open: open.size });
       open.delete(factor);
       const gains = await gainsOf(matching, factor, element);
       const step = improve(group, { factor, element, gains, duals, signal: options.signal });
+      release(...gains.map(({ values }) => values));
       gaps[factor] = step.gap;
-      if (!step.isBetter || !isTrulyBetter(matching, factor, [element, step.element])) continue;
-      element = step.element;
-      for (const neighbour of neighbours[factor] ?? []) if (free.includes(neighbour)) open.add(neighbour);
+      if (step.isBetter && isTrulyBetter(matching, factor, [element, step.element])) {
+        element = step.element;
+        for (const neighbour of neighbours[factor] ?? []) if (free.includes(neighbour)) open.add(neighbour);
+      }
+      const isSweepDone = pending.length === 0;
+      const better = isSweepDone && open.size === 0 ? await withBetterHeads(matching, heads, element) : null;
+      if (better) {
+        element = better;
+        for (const each of free) open.add(each);
+      }
+      await report(isSweepDone ? sweeps + 1 : sweeps);
     }
   }
   const objective = innerProduct(matching.a, act(group, element, matching.b), Object.keys(group.layouts));

@@ -2,8 +2,10 @@ import type { GroupElement } from "../symmetry/index.ts";
 import type { Gains } from "./gains.ts";
 
 /** What each pair of units contributes at most, with the better sign at every site. */
-export function withBestSigns(gains: readonly Gains[]): Float64Array {
-  const best = new Float64Array(gains[0]?.values.length ?? 0);
+export function withBestSigns(gains: readonly Gains[]): Gains["values"] {
+  const [first, ...others] = gains;
+  if (first?.signs.length === 0 && others.length === 0) return first.values;
+  const best = new Float64Array(first?.values.length ?? 0);
   for (const { signs, values } of gains) {
     for (let i = 0; i < best.length; i++) {
       const value = values[i] as number;
@@ -29,7 +31,8 @@ export function currentValue(gains: readonly Gains[], element: GroupElement, { f
   return value;
 }
 
-function signOf(signs: readonly number[], { scales }: GroupElement, place: number): number {
+/** The product of the signs that an element gives to the unit at a place. */
+export function signOf(signs: readonly number[], { scales }: GroupElement, place: number): number {
   return signs.reduce((sign, generator) => sign * ((scales[generator] as Float64Array)[place] as number), 1);
 }
 

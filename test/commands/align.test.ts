@@ -207,6 +207,32 @@ describe("align", () => {
     expect(readFileSync(path, "utf8")).toBe("old");
   });
 
+  it("draws cosines before and after, with their numbers beside", async () => {
+    const words = ["align", a, b, "-o", "drawn.safetensors", "--figures", "figures"];
+    const { figures, classes } = await json(...words);
+    const names = ["cosines", "units-layers.0", "units-layers.1"];
+    expect(figures).toEqual(names.map((name) => join("figures", `${name}.svg`)));
+    for (const name of names) expect(bytes(join("figures", `${name}.svg`)).toString()).toMatch(/^<svg .*<\/svg>\s*$/s);
+    const read = (name: string) => JSON.parse(bytes(join("figures", `${name}.json`)).toString());
+    const [{ tensors: x }, { tensors: y }, { tensors: z }] = [
+      await tensorsIn(a),
+      await tensorsIn(b),
+      await tensorsIn("drawn.safetensors"),
+    ];
+    const cosine = (p: Tensor, q: Tensor) => dot(p, q) / Math.sqrt(dot(p, p) * dot(q, q));
+    for (const { tensor, cosine: before, matchedCosine } of read("cosines").layers) {
+      const [p, q, r] = [x, y, z].map((each) => each[tensor]) as [Tensor, Tensor, Tensor];
+      expect(before).toBeCloseTo(cosine(p, q), 6);
+      expect(matchedCosine).toBeCloseTo(cosine(p, r), 6);
+    }
+    const { size, before, after } = read("units-layers.0");
+    expect([size, before.length, after.length]).toEqual([24, 24 ** 2, 24 ** 2]);
+    const trace = (cells: readonly number[]) => cells.reduce((sum, cell, i) => sum + (i % 25 === 0 ? cell : 0), 0) / 24;
+    expect(trace(after)).toBeGreaterThan(trace(before));
+    expect(classes[0].cosineAfter).toBeGreaterThan(classes[0].cosineBefore);
+    expect(await refusal(...words.with(4, "drawn-too.safetensors"))).toMatch(/^figures\/cosines\.svg: already exists/);
+  });
+
   it("is a table for a person", async () => {
     const { status, stdout, stderr } = await orbifold(folder.path, "align", a, b, "-o", "shown.safetensors");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -340,6 +366,15 @@ describe("distance", () => {
     for (const each of ["raw", "aligned", "canonical", "canonicalAligned"]) expect(same[each].chord).toBe(0);
   });
 
+  it("puts the last layer on its sphere too, if asked to", async () => {
+    const { canonical, raw, scaleOutput } = await json("distance", a, b, "--scale-output");
+    const plain = await json("distance", a, b);
+    expect([scaleOutput, plain.scaleOutput, raw]).toEqual([true, false, plain.raw]);
+    expect(canonical.geodesic).not.toBeCloseTo(plain.canonical.geodesic, 2);
+    // Opposite points of all spheres, 24 + 24 of radius 1 and one of radius sqrt(10), are this far apart.
+    expect(canonical.geodesic).toBeLessThan(Math.PI * Math.sqrt(24 + 24 + 10));
+  });
+
   it("has no geodesic where no unit can be scaled", async () => {
     const { canonical, raw } = await json("distance", "tanh.safetensors", "tanh.safetensors");
     expect([canonical.chord, raw.chord, raw.geodesic]).toEqual([0, 0, null]);
@@ -378,9 +413,26 @@ describe("diagnose", () => {
     expect([verdict, pairs.length]).toEqual(["same-orbit", 2]);
   });
 
+  it("tells a renumbered relative from a stranger, and what chance would give for each layer", async () => {
+    await json("orbit", "noisy.safetensors", "-o", "noisy-shuffled.safetensors", "--spread", "1");
+    const { verdict, evidence } = await json("diagnose", a, "noisy-shuffled.safetensors");
+    expect([verdict, evidence.alignFirst]).toEqual(["same-ancestor", true]);
+    expect(evidence.advice).toMatch(/align, then average\.$/);
+    expect(Math.abs(evidence.deviations)).toBeLessThan(6);
+    expect(evidence.layers.map(({ tensor }: { tensor: string }) => tensor).sort()).toEqual(
+      [0, 1, 2].map((layer) => `layers.${layer}.weight`),
+    );
+    for (const { cosine, matchedCosine, chance } of evidence.layers) {
+      expect(Math.abs(cosine - chance.mean)).toBeLessThan(6 * chance.deviation);
+      expect(matchedCosine).toBeGreaterThan(0.9);
+    }
+  });
+
   it("advises a person", async () => {
     const { stdout } = await orbifold(folder.path, "diagnose", a, b, out);
-    expect(stdout).toMatch(/mlp-seed1\.safetensors: different-basins\n.*align them first\.\n/);
+    expect(stdout).toMatch(/mlp-seed1\.safetensors: different-basins\n.*align them first, and measure the barrier\.\n/);
+    expect(stdout).toMatch(/^cosine of the weights -?0\.\d{4}, of units numbered at random -?0\.\d{4} ± 0\.\d{4}: /m);
+    expect(stdout).toMatch(/^layers\.1\.weight +-?\d\.\d{3} +-?\d\.\d{3} +\d\.\d{3} +\d\.\d{3}$/m);
     expect(stdout).toMatch(/b-like-a\.safetensors: aligned\n.*measure the barrier\.\n/);
     expect(stdout).not.toMatch(/\n\n$/);
   });
@@ -396,7 +448,7 @@ describe("wrong input is told in one line", () => {
     ],
     [
       "tanh.safetensors",
-      /^tanh\.safetensors: expected the network of .*, got another: its units have 0 scales and 48 signs/,
+      /^tanh\.safetensors: expected the network of .*, got another: its activation is "tanh", not "relu"; /,
     ],
     ["words-7.safetensors", /^words-7\.safetensors: expected the network of .*, got another: they differ/],
     [
@@ -436,7 +488,7 @@ describe("wrong input is told in one line", () => {
     [["align", a, b, ...output, "--method", "weight"], /^--method: expected one of .*; did you mean weights\?$/],
     [
       ["align", a, b, ...output, "--method", "greedy", "--restarts", "3"],
-      /^--restarts: expected the method weights, got greedy/,
+      /^--restarts: expected the method weights, ste or sinkhorn, got greedy/,
     ],
     [["align", a, b, ...output, "--seed", "-1"], /^--seed: expected a whole number from 0 .*, got "-1"$/],
     [["align", a, b, "-o", "new.onnx"], /^new\.onnx: expected a name that ends in \.safetensors or \.npz/],
