@@ -28,7 +28,9 @@ async function sortedMatch({ group, a, b, sites, grams }: Matching, factor: numb
   const { size, copies } = own;
   const gains = new Float32Array(copies * size * size);
   for (const { tensor: name, unfolding } of sites[factor] ?? []) {
-    const [x, y] = [a, b].map((parameters) => quantiles(unfold(unfolding, inFloats(parameters[name] as Tensor))));
+    const [x, y] = [a, b].map((parameters) =>
+      centred(quantiles(unfold(unfolding, inFloats(parameters[name] as Tensor)))),
+    );
     const moved = copies > 1 ? inCopies(y as Tensor, { group, factor, element }) : (y as Tensor);
     const { data } = await grams.gram(x as Tensor, moved);
     for (let i = 0; i < gains.length; i++) gains[i] = (gains[i] as number) + ((data as Float32Array)[i] as number);
@@ -61,6 +63,22 @@ function quantiles({ shape, data }: Tensor): Tensor {
     sumQuantiles(rows.subarray(row * length, (row + 1) * length), ranges, own);
   }
   return tensor("float32", [copies, units, QUANTILES], sums);
+}
+
+/**
+ * The rows without their mean, in place. The best assignment is the same, but is found several times faster: what all
+ * units have in common no longer outweighs what tells them apart.
+ */
+function centred({ shape, data }: Tensor): Tensor {
+  const [copies, units, length] = shape as [number, number, number];
+  const rows = data as Float32Array<ArrayBuffer>;
+  for (let copy = 0; copy < copies; copy++) {
+    const own = rows.subarray(copy * units * length, (copy + 1) * units * length);
+    const means = new Float64Array(length);
+    for (let i = 0; i < own.length; i++) means[i % length] = (means[i % length] as number) + (own[i] as number) / units;
+    for (let i = 0; i < own.length; i++) own[i] = (own[i] as number) - (means[i % length] as number);
+  }
+  return tensor("float32", shape, rows);
 }
 
 interface Ranges {

@@ -3,7 +3,7 @@ import { architectures, randomParameters } from "../../test/architectures/index.
 import { referenceEngine } from "../engine/index.ts";
 import { actOnTensor, discoverSymmetry, type Factor, identity, randomElement, unfold } from "../symmetry/index.ts";
 import { fold, rngKey, type Tensor } from "../tensor/index.ts";
-import { gainsOf, gramEngine, inFloats, siteRuns } from "./gains.ts";
+import { gainsOf, gramEngine, inFloats, matchingOf, siteRuns } from "./gains.ts";
 import { freeFactors } from "./match-weights.ts";
 
 const engine = referenceEngine();
@@ -20,7 +20,7 @@ describe.each(architectures.map(({ name, network }) => [name, network] as const)
 
   it("are the products of the rows of a with those of b moved entry by entry", async () => {
     await using grams = gramEngine(engine);
-    const matching = { group, a, b, sites, grams, unfolded: new Map() };
+    const matching = matchingOf(group, [a, b], { grams, sites });
     const element = randomElement(group, fold(rngKey(4), name), { spread: 1 });
     for (const factor of freeFactors(group).slice(0, 4)) {
       const { size, copies } = group.factors[factor] as Factor;

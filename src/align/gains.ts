@@ -15,7 +15,17 @@ import {
   unfold,
   unfoldingOf,
 } from "../symmetry/index.ts";
-import { allocate, byteLength, convert, isLazy, release, type Tensor, tensor, zeros } from "../tensor/index.ts";
+import {
+  allocate,
+  byteLength,
+  convert,
+  elementCount,
+  isLazy,
+  release,
+  type Tensor,
+  tensor,
+  zeros,
+} from "../tensor/index.ts";
 
 /** One place of a factor's units in a parameter. */
 export interface SiteRun {
@@ -93,7 +103,7 @@ export interface GramEngine extends AsyncDisposable {
 export function gramEngine(engine: Engine): GramEngine {
   const programs = new Map<string, Promise<Program>>();
   const multiply = async (a: Tensor, b: Tensor, isTurned: boolean): Promise<Tensor> => {
-    const key = `${a.dtype} ${a.shape} ${isTurned}`;
+    const key = `${a.dtype} ${a.shape} ${b.shape} ${isTurned}`;
     const program = programs.get(key) ?? compileProduct(engine, [a, b], isTurned);
     programs.set(key, program);
     return (await (await program).run({ a, b })).product as Tensor;
@@ -121,6 +131,17 @@ export interface Matching {
   readonly grams: GramEngine;
   /** Unfoldings of `a` by site, which no step changes, as many as there is room for. */
   readonly unfolded: Map<SiteRun, Unfolded>;
+  /** Products at sites that no element changes, with the tensor of b that they were made of. */
+  readonly fixed: Map<SiteRun, { readonly product: Tensor; readonly of: Tensor }>;
+}
+
+/** A pair of which nothing has been computed yet. */
+export function matchingOf(
+  group: SymmetryGroup,
+  [a, b]: readonly [Parameters, Parameters],
+  { grams, sites = siteRuns(group) }: { readonly grams: GramEngine; readonly sites?: Matching["sites"] },
+): Matching {
+  return { group, a, b, sites, grams, unfolded: new Map(), fixed: new Map() };
 }
 
 /** A site of both parameter sets: units of the first as rows, those of the second as columns. */
@@ -181,7 +202,23 @@ function movedColumns({ one }: SiteRun & { readonly one: OneUnit }, { dtype, sha
   return tensor(dtype, shape, to);
 }
 
+/** Whether no element moves anything at a site but the units themselves. */
+function isFixed({ others }: SiteRun): boolean {
+  return others.axes.flatMap(runsOf).every(({ factor, powers }) => factor === null && powers.length === 0);
+}
+
+/** What a site contributes; of fixed ones it is computed once and kept, as their units fit into the memory of their tensor. */
 async function productAt(matching: Matching, site: SiteRun, element: GroupElement): Promise<Tensor> {
+  const of = matching.b[site.tensor] as Tensor;
+  const known = matching.fixed.get(site);
+  if (known?.of === of) return known.product;
+  const product = await computedAt(matching, site, element);
+  const isSmall = elementCount(product.shape) <= elementCount(site.layout.shape);
+  if (isSmall && isFixed(site)) matching.fixed.set(site, { product, of });
+  return product;
+}
+
+async function computedAt(matching: Matching, site: SiteRun, element: GroupElement): Promise<Tensor> {
   const { one, others, unfolding } = site;
   const { grams, a, b } = matching;
   if (one) {
@@ -210,11 +247,11 @@ export async function gainsOf(matching: Matching, factor: number, element: Group
   for (const site of matching.sites[factor] ?? []) {
     const { signs } = site;
     const own = (await productAt(matching, site, element)).data as Gains["values"];
+    const isKept = matching.fixed.has(site);
     const known = bySigns.get(signs.join());
-    if (known) {
-      addTo(known.values, own);
-      release(own);
-    } else bySigns.set(signs.join(), { signs, values: own });
+    if (known) addTo(known.values, own);
+    else bySigns.set(signs.join(), { signs, values: isKept ? own.slice() : own });
+    if (known && !isKept) release(own);
   }
   return [...bySigns.values()];
 }

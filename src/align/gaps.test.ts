@@ -3,7 +3,7 @@ import { referenceEngine } from "../engine/index.ts";
 import { initializeParameters, mlp, type Parameters } from "../nets/index.ts";
 import { act, discoverSymmetry, identity } from "../symmetry/index.ts";
 import { fold, rngKey } from "../tensor/index.ts";
-import { gramEngine, siteRuns } from "./gains.ts";
+import { gramEngine, matchingOf } from "./gains.ts";
 import { gapsAt } from "./gaps.ts";
 import { innerProduct } from "./match.ts";
 
@@ -27,7 +27,7 @@ it.each(["relu", "tanh"] as const)(
     ];
     await using grams = gramEngine(engine);
     const still = identity(group);
-    const gaps = await gapsAt({ group, a, b, sites: siteRuns(group), grams, unfolded: new Map() }, still);
+    const gaps = await gapsAt(matchingOf(group, [a, b], { grams }), still);
     const names = Object.keys(group.layouts);
     const signs = (n: number) => (activation === "relu" ? [1] : Array.from({ length: 2 ** n }, (_, bits) => bits));
     for (const [factor, { size }] of group.factors.entries()) {

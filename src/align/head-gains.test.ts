@@ -4,7 +4,7 @@ import { referenceEngine } from "../engine/index.ts";
 import { llama } from "../nets/index.ts";
 import { discoverSymmetry, identity } from "../symmetry/index.ts";
 import { rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
-import { gramEngine, siteRuns } from "./gains.ts";
+import { gramEngine, matchingOf } from "./gains.ts";
 import { productGains } from "./head-gains.ts";
 import { type HeadShare, headSets } from "./heads.ts";
 
@@ -69,7 +69,7 @@ it.each([
   ["general-linear", passed],
 ] as const)("gains of heads are the inner products of what they compute: %s", async (matrix, product) => {
   await using grams = gramEngine(engine);
-  const matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
+  const matching = matchingOf(group, [a, b], { grams });
   const [set] = headSets(group);
   const share = set?.shares.find(({ factor }) => group.factors[factor]?.matrix === matrix) as HeadShare;
   if (!set) throw new Error("no heads");

@@ -3,7 +3,7 @@ import { type Architecture, architectures, randomParameters } from "../../test/a
 import { referenceEngine } from "../engine/index.ts";
 import { act, discoverSymmetry, identity, randomElement } from "../symmetry/index.ts";
 import { fold, fromNumbers, rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
-import { gramEngine, siteRuns } from "./gains.ts";
+import { gramEngine, matchingOf } from "./gains.ts";
 import { withBetterHeads } from "./head-step.ts";
 import { headSets } from "./heads.ts";
 import { matchWeights } from "./match-weights.ts";
@@ -31,7 +31,7 @@ describe.each(["vit", "gpt2", "llama-gqa"])("heads of %s", (name) => {
     });
     const b = act(group, { ...still, permutations: swapped }, a);
     await using grams = gramEngine(engine);
-    const matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
+    const matching = matchingOf(group, [a, b], { grams });
     const better = await withBetterHeads(matching, headSets(group), still);
     expect(better && act(group, better, b)).toEqual(a);
     expect(better && (await withBetterHeads(matching, headSets(group), better))).toBe(null);

@@ -1,9 +1,8 @@
 import type { Engine } from "../engine/index.ts";
 import { check } from "../errors.ts";
-import type { Parameters } from "../nets/index.ts";
-import type { GroupElement, SymmetryGroup } from "../symmetry/index.ts";
+import type { GroupElement } from "../symmetry/index.ts";
 import type { RngKey } from "../tensor/index.ts";
-import { type GramEngine, type Matching, siteRuns } from "./gains.ts";
+import type { Matching } from "./gains.ts";
 import { gapsAt } from "./gaps.ts";
 import { describeMatch, type Match } from "./match.ts";
 import type { MatchOptions } from "./match-weights.ts";
@@ -58,15 +57,6 @@ export function checkLearning(options: Required<Pick<LearnedMatchOptions, "steps
 /** Of a learned match those options that matching by weights has too; progress is that of learning alone. */
 export function weightOptions({ engine, key, restarts = 2, signal }: LearnedMatchOptions): MatchOptions {
   return { engine, key, restarts, signal };
-}
-
-/** What is known of a pair before its second network is matched. */
-export function matchingOf(
-  group: SymmetryGroup,
-  [a, b]: readonly [Parameters, Parameters],
-  grams: GramEngine,
-): Matching {
-  return { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
 }
 
 /** Describes a learned element for a pair. */

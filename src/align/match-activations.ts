@@ -11,7 +11,7 @@ import {
 import { activationMoments, type Batches, type Moments } from "./activation-moments.ts";
 import { assignUnits } from "./assign-units.ts";
 import { fingerprintStart } from "./fingerprint-start.ts";
-import { type Gains, gramEngine, type Matching, siteRuns } from "./gains.ts";
+import { type Gains, gramEngine, type Matching, matchingOf } from "./gains.ts";
 import { checkSame, describeMatch, type Match } from "./match.ts";
 import { blockFactors } from "./match-weights.ts";
 import { withBestSigns, withSigns } from "./signs.ts";
@@ -43,7 +43,7 @@ export async function matchActivations(
   const { group } = discovery;
   checkSame(a, b, group);
   await using grams = gramEngine(engine);
-  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
+  const matching = matchingOf(group, [a, b], { grams });
   const blocks = blockFactors(group);
   const factors = new Set(
     [...group.factors.keys()].filter((each) => group.factors[each]?.permutes && !blocks.has(each)),

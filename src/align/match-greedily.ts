@@ -10,7 +10,7 @@ import {
 } from "../symmetry/index.ts";
 import { type Tensor, tensor, toNumbers } from "../tensor/index.ts";
 import { assignUnits } from "./assign-units.ts";
-import { gramEngine, inFloats, type Matching, siteRuns } from "./gains.ts";
+import { gramEngine, inFloats, type Matching, matchingOf } from "./gains.ts";
 import { checkSame, describeMatch, type Match } from "./match.ts";
 
 /**
@@ -25,7 +25,7 @@ export async function matchGreedily(
 ): Promise<Match> {
   checkSame(a, b, group);
   await using grams = gramEngine(engine);
-  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
+  const matching = matchingOf(group, [a, b], { grams });
   let element = identity(group);
   for (const [factor, { permutes, within }] of group.factors.entries()) {
     if (permutes && within.every((outer) => outer.factor === null || outer.factor < factor)) {

@@ -4,7 +4,7 @@ import type { Parameters } from "../nets/index.ts";
 import { act, compose, type GroupElement, identity, inverse, type SymmetryGroup } from "../symmetry/index.ts";
 import { convert, fold, permutation, type RngKey, type Tensor, tensor } from "../tensor/index.ts";
 import { fingerprintStart } from "./fingerprint-start.ts";
-import { type GramEngine, gramEngine, type Matching, siteRuns } from "./gains.ts";
+import { type GramEngine, gramEngine, type Matching, matchingOf, siteRuns } from "./gains.ts";
 import { checkFinite, cosine, entriesOf, innerProduct, type StartName, sortedBound } from "./match.ts";
 import { descend, startOf } from "./match-weights.ts";
 import { average, type Merge, sharesOf } from "./merge.ts";
@@ -125,8 +125,8 @@ function inOneType(models: readonly Parameters[], group: SymmetryGroup): Paramet
   );
 }
 
-function pairOf({ models, ...matching }: ManyMatching, index: number, a = models[0] as Parameters): Matching {
-  return { ...matching, a, b: models[index] as Parameters, unfolded: new Map() };
+function pairOf({ models, group, ...shared }: ManyMatching, index: number, a = models[0] as Parameters): Matching {
+  return matchingOf(group, [a, models[index] as Parameters], shared);
 }
 
 /** Sweeps over all networks at most; each but the last improves the objective. */

@@ -13,7 +13,7 @@ import {
   type SymmetryGroup,
 } from "../symmetry/index.ts";
 import { fold, fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
-import { gramEngine, siteRuns } from "./gains.ts";
+import { gramEngine, matchingOf } from "./gains.ts";
 import { assignHeads } from "./head-gains.ts";
 import { headSets } from "./heads.ts";
 import { innerProduct } from "./match.ts";
@@ -126,7 +126,7 @@ describe("heads", () => {
       };
       expect(onlyHeads.permutations[0]).not.toEqual(element.permutations[0]);
       await using grams = gramEngine(engine);
-      const matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
+      const matching = matchingOf(group, [a, b], { grams });
       const [set] = headSets(group);
       if (!set) throw new Error("no heads");
       // What permutes the stream is taken as known.

@@ -11,7 +11,7 @@ import {
 } from "../symmetry/index.ts";
 import { fold, permutation, type Tensor } from "../tensor/index.ts";
 import type { Rotations } from "./best-matrices.ts";
-import { gramEngine, inFloats, type Matching, siteRuns } from "./gains.ts";
+import { gramEngine, inFloats, type Matching, matchingOf, siteRuns } from "./gains.ts";
 import { headSets } from "./heads.ts";
 import { type ClassMatch, checkSame, cosine, innerProduct, type Match } from "./match.ts";
 import type { MatchOptions, MatchProgress } from "./match-weights.ts";
@@ -50,14 +50,7 @@ export async function matchWithRotations(
   checkSame(a, b, group);
   await using grams = gramEngine(engine);
   const absorbed = [a, b].map((each) => withoutGains(group, each)) as [Parameters, Parameters];
-  const matching: Matching = {
-    group,
-    a: absorbed[0],
-    b: absorbed[1],
-    sites: ownSites(group),
-    grams,
-    unfolded: new Map(),
-  };
+  const matching = matchingOf(group, absorbed, { grams, sites: ownSites(group) });
   await using procrustes = await procrustesOn(engine);
   await using rotated = rotatedTensors(matching, engine);
   const work: Rotations = { matching, sets: headSets(group), procrustes, rotated };

@@ -7,7 +7,7 @@ import { mlp, type Network, type Parameters, resnet18, vgg11 } from "../nets/ind
 import { act, compareOrbits, discoverSymmetry, identity, inverse, randomElement } from "../symmetry/index.ts";
 import { fold, normal, rngKey, type Tensor, tensor, tensorBytes, toNumbers } from "../tensor/index.ts";
 import { evaluate } from "../train/index.ts";
-import { gramEngine, siteRuns } from "./gains.ts";
+import { gramEngine, matchingOf } from "./gains.ts";
 import { learnedUnits, matchSinkhorn, type SinkhornMatchOptions } from "./match-sinkhorn.ts";
 import { matchWeights } from "./match-weights.ts";
 import { average } from "./merge.ts";
@@ -67,7 +67,7 @@ describe.each([
     const planted = { ...drawn, scales: identity(group).scales };
     const b = act(group, planted, noisy(a, 0.1));
     await using grams = gramEngine(engine);
-    const matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
+    const matching = matchingOf(group, [a, b], { grams });
     const found = await learnedUnits(matching, b, { engine, key, steps: 12, learningRate: 1 });
     expect(found).toEqual(inverse(group, planted));
   });

@@ -6,13 +6,12 @@ import { fold, type RngKey, type Tensor, tensor, uniform } from "../tensor/index
 import { checkFit } from "../train/index.ts";
 import { adam } from "./adam.ts";
 import { assignUnits } from "./assign-units.ts";
-import { gramEngine, type Matching } from "./gains.ts";
+import { gramEngine, type Matching, matchingOf } from "./gains.ts";
 import {
   checkLearning,
   describeLearned,
   type LearnedMatch,
   type LearnedMatchOptions,
-  matchingOf,
   weightOptions,
 } from "./learned-match.ts";
 import { descend, freeFactors, matchWeights } from "./match-weights.ts";
@@ -54,7 +53,7 @@ export async function matchSinkhorn(
   const { element: first, starts } = await matchWeights(a, b, group, weightOptions(options));
   await using grams = gramEngine(engine);
   const [x, y] = inOneType([a, b]) as [Parameters, Parameters];
-  const matching = matchingOf(group, [x, y], grams);
+  const matching = matchingOf(group, [x, y], { grams });
   const projected = compose(group, await learnedUnits(matching, act(group, first, y), options), first);
   const { element: descended } = await descend(matching, projected, { ...weightOptions(options), restart: 0 });
   const measure = measureOf(matching, options);
@@ -65,7 +64,7 @@ export async function matchSinkhorn(
     if (value < best.value) best = { element, value };
   }
   const learned = { measure: data ? "midpoint-loss" : "distance", before, after: best.value } as const;
-  return await describeLearned(matchingOf(group, [a, b], grams), best.element, { starts, learned });
+  return await describeLearned(matchingOf(group, [a, b], { grams }), best.element, { starts, learned });
 }
 
 const defaults = { steps: 200, learningRate: 0.1, batchSize: 256, temperatures: [1, 0.1] } as const;

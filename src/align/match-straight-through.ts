@@ -3,13 +3,12 @@ import { act, type GroupElement, type SymmetryGroup } from "../symmetry/index.ts
 import { fold, type Tensor } from "../tensor/index.ts";
 import { checkFit } from "../train/index.ts";
 import { adam } from "./adam.ts";
-import { gramEngine, type Matching } from "./gains.ts";
+import { gramEngine, type Matching, matchingOf } from "./gains.ts";
 import {
   checkLearning,
   describeLearned,
   type LearnedMatch,
   type LearnedMatchOptions,
-  matchingOf,
   weightOptions,
 } from "./learned-match.ts";
 import { descend, freeFactors, matchWeights } from "./match-weights.ts";
@@ -35,7 +34,7 @@ export async function matchStraightThrough(
   const { element: first, starts } = await matchWeights(a, b, group, weightOptions(options));
   await using grams = gramEngine(options.engine);
   const [x, y] = inOneType([a, b]) as [Parameters, Parameters];
-  const matching = matchingOf(group, [x, y], grams);
+  const matching = matchingOf(group, [x, y], { grams });
   const lossOf = midpointLoss(options);
   const before = await lossOf(x, act(group, first, y));
   let best = { element: first, loss: before };
@@ -44,7 +43,7 @@ export async function matchStraightThrough(
     if (loss < best.loss) best = { element, loss };
   }
   const learned = { measure: "midpoint-loss", before, after: best.loss } as const;
-  return await describeLearned(matchingOf(group, [a, b], grams), best.element, { starts, learned });
+  return await describeLearned(matchingOf(group, [a, b], { grams }), best.element, { starts, learned });
 }
 
 /** Steps between two elements that are measured. */
@@ -69,7 +68,7 @@ async function* elementsMet(
     const { loss, gradients } = await slope.at(middle, step);
     onProgress?.({ step, steps, value: loss });
     target.move(gradients, learningRate);
-    const moved = { ...matching, a: { ...a, ...target.parameters }, unfolded: new Map() };
+    const moved = matchingOf(group, [{ ...a, ...target.parameters }, b], matching);
     ({ element } = await descend(moved, element, { ...weightOptions(options), restart: step }));
     const isDue = (step + 1) % MEASURED_EVERY === 0 || step + 1 === steps;
     if (!isDue || isSame(element, shown)) continue;

@@ -5,7 +5,7 @@ import { act, type Factor, type GroupElement, identity, randomElement, type Symm
 import { fold, permutation, type RngKey, release, type Tensor } from "../tensor/index.ts";
 import { assignUnits, type UnitAssignment } from "./assign-units.ts";
 import { fingerprintStart } from "./fingerprint-start.ts";
-import { type Gains, gainsOf, gramEngine, type Matching, siteRuns } from "./gains.ts";
+import { type Gains, gainsOf, gramEngine, type Matching, matchingOf } from "./gains.ts";
 import { withBetterHeads } from "./head-step.ts";
 import { headSets } from "./heads.ts";
 import { checkSame, describeMatch, innerProduct, type Match, type StartName } from "./match.ts";
@@ -55,7 +55,7 @@ export async function matchWeights(
   }));
   checkSame(a, b, group);
   await using grams = gramEngine(options.engine);
-  const matching: Matching = { group, a, b, sites: siteRuns(group), grams, unfolded: new Map() };
+  const matching = matchingOf(group, [a, b], { grams });
   const { resume, onState } = options;
   const onFactor = (done: number) => {
     const total = group.factors.length;
