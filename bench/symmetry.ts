@@ -20,7 +20,8 @@ export interface CommandTiming {
 const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 const reportMemory = "data:text/javascript,process.on('exit',()=>console.error('peak',process.resourceUsage().maxRSS))";
 
-function timeCommand(words: readonly string[], rounds: number): CommandTiming {
+/** Runs a command some times. */
+export function timeCommand(words: readonly string[], rounds: number): CommandTiming {
   const runs = Array.from({ length: rounds }, () => {
     const start = performance.now();
     const { status, stderr } = spawnSync(process.execPath, ["--import", reportMemory, main, ...words], {
@@ -32,7 +33,8 @@ function timeCommand(words: readonly string[], rounds: number): CommandTiming {
   return { timing: timingOf(runs.map(({ time }) => time)), peakBytes: Math.max(...runs.map(({ peak }) => peak)) };
 }
 
-async function inFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
+/** Gives work a folder of its own, removed after it. */
+export async function inFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "orbifold-bench-"));
   try {
     return await body(folder);

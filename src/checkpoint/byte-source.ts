@@ -7,11 +7,14 @@ export interface ByteSource {
   readonly size: number;
   /** Exactly `length` bytes from `offset`; the caller keeps to the size and does not write into the result. */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same at once, where the bytes need not be waited for. */
+  readonly readNow?: (offset: number, length: number) => Uint8Array<ArrayBuffer>;
 }
 
 /** Bytes in memory; what is read shares them. */
 export function bytesSource(name: string, bytes: Uint8Array<ArrayBuffer>): ByteSource {
-  return { name, size: bytes.byteLength, read: async (offset, length) => bytes.subarray(offset, offset + length) };
+  const readNow = (offset: number, length: number) => bytes.subarray(offset, offset + length);
+  return { name, size: bytes.byteLength, read: async (offset, length) => readNow(offset, length), readNow };
 }
 
 /** A Blob or a File chosen in a browser; only what is read enters memory. */

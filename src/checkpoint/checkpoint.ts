@@ -29,6 +29,8 @@ export interface Checkpoint {
   /** In the order of the file. */
   readonly entries: ReadonlyMap<string, TensorEntry>;
   read(name: string): Promise<Tensor>;
+  /** The same at once, where the file can be read so. */
+  readonly readNow?: (name: string) => Tensor;
 }
 
 /** A checkpoint whose tensors each lie in the file in one piece. */

@@ -26,8 +26,8 @@ describe("openCheckpoint tells by its contents", () => {
   it.each([
     ["safetensors", safetensors.goldenBytes("dtypes")],
     ["safetensors", safetensors.goldenBytes("nothing")],
-    ["npz", join(encodeCheckpoint("npz", tensors))],
-    ["npz", join(encodeCheckpoint("npz", {}))],
+    ["npz", join([...encodeCheckpoint("npz", tensors)])],
+    ["npz", join([...encodeCheckpoint("npz", {})])],
     ["npy", join(encodeNpy(tensors.w, "w"))],
     ["pytorch", golden("pytorch/small.pt")],
     ["pytorch", golden("pytorch/legacy-small.pt")],
@@ -50,7 +50,7 @@ describe("openCheckpoint tells by its contents", () => {
 
   it("an index, and says what is missing where its files cannot be opened", async () => {
     const index = text(' {"weight_map":{"w":"one.safetensors"}}');
-    const shard = bytesSource("one", join(encodeCheckpoint("safetensors", tensors)));
+    const shard = bytesSource("one", join([...encodeCheckpoint("safetensors", tensors)]));
     const checkpoint = await openCheckpoint(bytesSource("index", index), { openSibling: async () => shard });
     expect(await checkpoint.read("w")).toEqual(tensors.w);
     await expect(openCheckpoint(bytesSource("index", index))).rejects.toThrow(

@@ -1,7 +1,7 @@
 import { check } from "../errors.ts";
-import { type Tensor, tensorFromBytes } from "../tensor/index.ts";
+import { tensorFromBytes } from "../tensor/index.ts";
 import type { ByteSource } from "./byte-source.ts";
-import type { LocatedCheckpoint, LocatedEntry } from "./checkpoint.ts";
+import type { LocatedCheckpoint } from "./checkpoint.ts";
 import { LONGEST_HEADER, PREFIX_BYTES } from "./safetensors-format.ts";
 import { parseHeader } from "./safetensors-header.ts";
 import { readableEntry } from "./tensor-entry.ts";
@@ -15,7 +15,22 @@ export async function openSafetensors(source: ByteSource): Promise<LocatedCheckp
   const header = await source.read(PREFIX_BYTES, start - PREFIX_BYTES);
   check(header[0] === 0x7b, () => notSafetensors(source, "expected a header that starts with {, got other bytes"));
   const { metadata, entries } = parseHeader(header, { name: source.name, start, end: source.size });
-  return { format: "safetensors", metadata, entries, read: (name) => readTensor(source, name, entries) };
+  const { readNow } = source;
+  return {
+    format: "safetensors",
+    metadata,
+    entries,
+    read: async (name) => {
+      const { dtype, shape, offset, length } = readableEntry(source, name, entries);
+      return tensorFromBytes(dtype, shape, await source.read(offset, length));
+    },
+    ...(readNow && {
+      readNow: (name) => {
+        const { dtype, shape, offset, length } = readableEntry(source, name, entries);
+        return tensorFromBytes(dtype, shape, readNow(offset, length));
+      },
+    }),
+  };
 }
 
 async function readHeaderLength(source: ByteSource): Promise<number> {
@@ -37,13 +52,4 @@ async function readHeaderLength(source: ByteSource): Promise<number> {
 
 function notSafetensors({ name }: ByteSource, message: string) {
   return { code: "not-safetensors", where: name, message, remedy: "check that it is a safetensors file" };
-}
-
-async function readTensor(
-  source: ByteSource,
-  name: string,
-  entries: ReadonlyMap<string, LocatedEntry>,
-): Promise<Tensor> {
-  const { dtype, shape, offset, length } = readableEntry(source, name, entries);
-  return tensorFromBytes(dtype, shape, await source.read(offset, length));
 }

@@ -1,11 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { goldenBytes, goldenNames, goldenTensors } from "../../test/golden/safetensors/goldens.ts";
-import { dtypes, fromNumbers, type Tensor, tensorBytes, tensorFromBytes, zeros } from "../tensor/index.ts";
+import {
+  dtypes,
+  fromNumbers,
+  lazyTensor,
+  shelf,
+  type Tensor,
+  tensorBytes,
+  tensorFromBytes,
+  zeros,
+} from "../tensor/index.ts";
 import { bytesSource } from "./byte-source.ts";
 import { readAll } from "./checkpoint.ts";
 import { openSafetensors } from "./safetensors-reader.ts";
-import { encodeSafetensors } from "./safetensors-writer.ts";
+import { encodeSafetensors, safetensorsPieces } from "./safetensors-writer.ts";
 
 function join(chunks: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.concat(chunks));
@@ -28,6 +37,20 @@ describe("encodeSafetensors", () => {
   it("copies no tensor", () => {
     const weight = fromNumbers("float32", [1, 2]);
     expect(encodeSafetensors({ weight })[1]?.buffer).toBe(weight.data.buffer);
+  });
+
+  it("reads a lazy tensor when its turn comes, and no earlier", () => {
+    const asked: string[] = [];
+    const lazy = (name: string, value: number) =>
+      lazyTensor({ dtype: "uint8", shape: [1], load: () => Uint8Array.of(asked.push(name) && value) }, shelf());
+    const pieces = safetensorsPieces({ b: lazy("b", 2), a: lazy("a", 1) });
+    const seen = Array.from(pieces, (piece) => [asked.join(), piece.at(-1)]).slice(1);
+    expect(seen).toEqual([
+      ["a", 1],
+      ["a,b", 2],
+    ]);
+    const held = { a: fromNumbers("uint8", [1]), b: fromNumbers("uint8", [2]) };
+    expect(join([...safetensorsPieces({ b: lazy("b", 2), a: lazy("a", 1) })])).toEqual(join(encodeSafetensors(held)));
   });
 
   it("leaves its arguments as they are", () => {

@@ -1,5 +1,5 @@
 import { check, InputError } from "../errors.ts";
-import { type DType, type Tensor, tensorBytes } from "../tensor/index.ts";
+import { byteLength, type DType, type Tensor, tensorBytes } from "../tensor/index.ts";
 import { quote } from "./quote.ts";
 import { LONGEST_HEADER, METADATA_KEY, PREFIX_BYTES, safetensorsTypes } from "./safetensors-format.ts";
 
@@ -19,10 +19,19 @@ export function encodeSafetensors(
   tensors: NamedTensors,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer>[] {
+  return [...safetensorsPieces(tensors, metadata)];
+}
+
+/** The same pieces one after another, each made when it is asked for. */
+export function* safetensorsPieces(
+  tensors: NamedTensors,
+  metadata?: Readonly<Record<string, string>>,
+): Generator<Uint8Array<ArrayBuffer>> {
   const named = Symbol.iterator in tensors ? [...tensors] : Object.entries(tensors);
   checkNames(named);
   const sorted = named.sort(([a, x], [b, y]) => typeRank(x.dtype) - typeRank(y.dtype) || compareUtf8(a, b));
-  return [encodeHeader(sorted, metadata), ...sorted.map(([, tensor]) => tensorBytes(tensor))];
+  yield encodeHeader(sorted, metadata);
+  for (const [, tensor] of sorted) yield tensorBytes(tensor);
 }
 
 function encodeHeader(
@@ -30,11 +39,11 @@ function encodeHeader(
   metadata: Readonly<Record<string, string>> | undefined,
 ): Uint8Array<ArrayBuffer> {
   let offset = 0;
-  const fields = named.map(([name, { dtype, shape, data }]) => {
+  const fields = named.map(([name, tensor]) => {
     const begin = offset;
-    offset += data.byteLength;
-    const type = storedTypes[typeRank(dtype)]?.[0];
-    return `${stringify(name)}:{"dtype":"${type}","shape":[${shape}],"data_offsets":[${begin},${offset}]}`;
+    offset += byteLength(tensor);
+    const type = storedTypes[typeRank(tensor.dtype)]?.[0];
+    return `${stringify(name)}:{"dtype":"${type}","shape":[${tensor.shape}],"data_offsets":[${begin},${offset}]}`;
   });
   if (metadata) fields.unshift(`"${METADATA_KEY}":${stringifyMetadata(metadata)}`);
   return withPrefix(new TextEncoder().encode(`{${fields.join(",")}}`));

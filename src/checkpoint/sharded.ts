@@ -1,4 +1,5 @@
 import { check, InputError } from "../errors.ts";
+import type { Tensor } from "../tensor/index.ts";
 import type { ByteSource } from "./byte-source.ts";
 import type { Checkpoint, TensorEntry } from "./checkpoint.ts";
 import { openOne } from "./open-one.ts";
@@ -25,14 +26,17 @@ export async function openSharded(index: ByteSource, openShard: OpenSibling): Pr
   for (const [name, fileName] of shardNames) entries.set(name, entryIn(shards, fileName, index, name));
   checkAllNamed(index, shards, shardNames);
   const [first] = shards.values();
+  const shardOf = (name: string) => {
+    readableEntry(index, name, entries);
+    return shards.get(shardNames.get(name) as string) as Checkpoint;
+  };
+  const isReadNow = [...shards.values()].every(({ readNow }) => readNow !== undefined);
   return {
     format: first?.format ?? "safetensors",
     metadata: Object.assign({}, ...[...shards.values()].map(({ metadata }) => metadata).reverse()),
     entries,
-    read: async (name) => {
-      readableEntry(index, name, entries);
-      return (shards.get(shardNames.get(name) as string) as Checkpoint).read(name);
-    },
+    read: async (name) => shardOf(name).read(name),
+    ...(isReadNow && { readNow: (name) => (shardOf(name).readNow as (name: string) => Tensor)(name) }),
   };
 }
 

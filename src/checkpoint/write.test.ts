@@ -25,13 +25,13 @@ describe("writableFormat", () => {
 
 describe("encodeCheckpoint", () => {
   it.each<WritableFormat>(["safetensors", "npz"])("writes %s that opens as such", async (format) => {
-    const bytes = new Uint8Array(Buffer.concat(encodeCheckpoint(format, tensors)));
+    const bytes = new Uint8Array(Buffer.concat([...encodeCheckpoint(format, tensors)]));
     const checkpoint = await openCheckpoint(bytesSource("net", bytes));
     expect([checkpoint.format, await readAll(checkpoint)]).toEqual([format, tensors]);
   });
 
   it("keeps metadata where the format can, and drops them nowhere in silence", async () => {
-    const bytes = new Uint8Array(Buffer.concat(encodeCheckpoint("safetensors", tensors, { who: "me" })));
+    const bytes = new Uint8Array(Buffer.concat([...encodeCheckpoint("safetensors", tensors, { who: "me" })]));
     expect((await openCheckpoint(bytesSource("net", bytes))).metadata).toEqual({ who: "me" });
     expect(() => encodeCheckpoint("npz", tensors, { who: "me" })).toThrow("npz: expected no metadata, which it");
   });

@@ -1,8 +1,8 @@
 import { check } from "../errors.ts";
-import { encodeNpz } from "./npz-writer.ts";
-import { encodeSafetensors, type NamedTensors } from "./safetensors-writer.ts";
+import { npzPieces } from "./npz-writer.ts";
+import { type NamedTensors, safetensorsPieces } from "./safetensors-writer.ts";
 
-const writers = { safetensors: encodeSafetensors, npz: encodeNpz } as const;
+const writers = { safetensors: safetensorsPieces, npz: npzPieces } as const;
 
 /** The formats of weights that can be written; each is the extension of its files. */
 export type WritableFormat = keyof typeof writers;
@@ -21,12 +21,15 @@ export function writableFormat(path: string): WritableFormat {
   return extension as WritableFormat;
 }
 
-/** The bytes of a checkpoint, in pieces that share the tensors' memory. Only safetensors holds metadata. */
+/**
+ * The bytes of a checkpoint in pieces that share the tensors' memory, each made when it is asked for. Only safetensors
+ * holds metadata.
+ */
 export function encodeCheckpoint(
   format: WritableFormat,
   tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
-): Uint8Array<ArrayBuffer>[] {
+): Iterable<Uint8Array<ArrayBuffer>> {
   const isBare = Object.keys(metadata).length === 0;
   check(format === "safetensors" || isBare, () => ({
     code: "no-metadata",
@@ -34,5 +37,5 @@ export function encodeCheckpoint(
     message: `expected no metadata, which it cannot hold, got ${Object.keys(metadata).join(", ")}`,
     remedy: "write safetensors",
   }));
-  return isBare ? writers[format](tensors) : encodeSafetensors(tensors, metadata);
+  return isBare ? writers[format](tensors) : safetensorsPieces(tensors, metadata);
 }

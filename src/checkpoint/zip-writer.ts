@@ -28,18 +28,23 @@ const NAME_IS_UTF8 = 0x800;
 
 /** The bytes of an archive of stored files, in pieces that share their memory: those of Python's zipfile. */
 export function encodeZip(files: readonly ZipFile[]): Uint8Array<ArrayBuffer>[] {
+  return [...zipPieces(files)];
+}
+
+/** The same pieces one after another; each file is taken from `files` when its turn comes. */
+export function* zipPieces(files: Iterable<ZipFile>): Generator<Uint8Array<ArrayBuffer>> {
   const entries: StoredEntry[] = [];
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let offset = 0;
   for (const { name, pieces } of files) {
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
     const entry = { name, length, crc: crc32(pieces), headerOffset: offset };
     const header = localHeader(entry);
     entries.push(entry);
-    chunks.push(header, ...pieces);
+    yield header;
+    yield* pieces;
     offset += header.length + length;
   }
-  return [...chunks, encodeZipDirectory(entries, offset)];
+  yield encodeZipDirectory(entries, offset);
 }
 
 /** The directory of an archive of stored entries, to be written at `offset`. */

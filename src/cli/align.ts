@@ -1,38 +1,61 @@
-import { type Match, matchGreedily, matchWeights } from "../align/index.ts";
+import {
+  type LearnedMatch,
+  type Match,
+  matchGreedily,
+  matchWeights,
+  matchWithRotations,
+  type RotatedMatch,
+} from "../align/index.ts";
 import { check } from "../errors.ts";
 import type { Parameters } from "../nets/index.ts";
 import { checkTarget, progressBar, type WeightsFile, weightsDigest } from "../node/index.ts";
+import { isLazy } from "../tensor/index.ts";
 import { activationOptions, matchedOnData } from "./align-activations.ts";
+import { checkFigures, figuresOptions, writeFigures } from "./align-figures.ts";
+import {
+  checkLearning,
+  type LearnedMethod,
+  learnedLine,
+  learnedMethods,
+  learnedOptions,
+  matchedByLearning,
+} from "./align-learned.ts";
 import { certificateOptions, seedOf } from "./certificate.ts";
 import type { Call, Command, Outcome } from "./command.ts";
-import { engineOf } from "./engine-options.ts";
+import { engineName, engineOf } from "./engine-options.ts";
 import { table } from "./format.ts";
 import { defaultRestarts, matchOptions } from "./matching.ts";
+import { openPartial, type PartialMatch, partialLines } from "./partial-match.ts";
 import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
-import { elementToJson, type Sidecar, writeSidecar } from "./sidecar.ts";
+import { elementToJson, matricesToJson, type Sidecar, writeSidecar } from "./sidecar.ts";
 import { choiceOf, numberOf } from "./values.ts";
 import { version } from "./version.ts";
-import { shortList, weightsOf, weightsOptions } from "./weights-options.ts";
+import { memoryOptions, mostBytesOf, shortList, weightsOf, weightsOptions } from "./weights-options.ts";
 import { checkOutput, outputOf, outputOptions, writeCertified } from "./written-weights.ts";
 
-const methods = ["weights", "greedy", "activations"] as const;
+const methods = ["weights", "greedy", "activations", ...learnedMethods] as const;
 type Method = (typeof methods)[number];
 
 export const command: Command = {
   summary: "renumber the units of one checkpoint to be like another's",
   usage: "<a> <b> -o <file> [options]",
   options: {
-    method: { value: "NAME", help: `${methods.join(", ")}; the last needs --data (weights)` },
+    method: { value: "NAME", help: `${methods.join(", ")} (weights); activations and ste need --data` },
+    rotations: { help: "also turn what matrices act on: residual streams, the inside of heads" },
     restarts: { value: "N", help: "starts of the descent: fingerprints, as they stand, then random ones (2)" },
     ...outputOptions,
     ...weightsOptions,
+    ...memoryOptions,
     ...certificateOptions,
     ...activationOptions,
+    ...learnedOptions,
+    ...figuresOptions,
   },
   positionals: [2, 2],
   examples: [
     "align a.safetensors b.safetensors -o b-like-a.safetensors",
     "align a.onnx b.onnx -o c.onnx --method activations --data mnist",
+    "align a.onnx b.onnx -o c.onnx --method ste --data mnist",
   ],
   run,
 };
@@ -47,31 +70,54 @@ async function run(call: Call): Promise<Outcome> {
   checkSameNetwork(a, b);
   await checkOutput(call, b);
   for (const path of [output, sidecar]) await checkTarget(path, [first, second], call.options.force === true);
-  const [x, y] = [await a.read(), await b.read()];
+  await checkFigures(call);
+  const mostBytes = mostBytesOf(call);
+  const [x, y] = [await a.read({ mostBytes }), await b.read({ mostBytes })];
   checkSameTypes(x, y, second);
+  const digests = { a: weightsDigest(x), b: weightsDigest(y) };
   const start = performance.now();
-  const match = await matched(call, [x, y], { weights: a, ...setting });
+  const partial = await openPartial(`${output}.partial`, {
+    settings: { orbifold: version(), ...setting, ...digests, engine: engineName(call), options: optionsOf(call) },
+    isLarge: Object.values(y).some(isLazy),
+  });
+  const match = await matched(call, [x, y], { weights: a, partial, ...setting });
   const seconds = (performance.now() - start) / 1000;
   const { objective, classes, starts, parameters, element } = match;
   const told: Sidecar = {
     orbifold: version(),
     command: "align",
     ...setting,
-    inputs: { a: { path: first, digest: weightsDigest(x) }, b: { path: second, digest: weightsDigest(y) } },
+    inputs: { a: { path: first, digest: digests.a }, b: { path: second, digest: digests.b } },
     options: optionsOf(call),
     output: { path: output, digest: weightsDigest(parameters) },
     objective,
     element: elementToJson(element),
+    ...("matrices" in match && { matrices: matricesToJson(match.matrices) }),
   };
   const weights: WeightsFile = {
     ...b,
     write: (path, after, { force = false }) =>
       writeSidecar(sidecar, told, { force, writeOutput: () => b.write(path, after, { force }) }),
   };
-  return await writeCertified(call, { weights, before: y, after: parameters, element }, async ({ ok }) => ({
-    json: { sidecar: ok ? sidecar : null, objective, classes, starts, seconds },
-    text: describe(match, seconds),
-  }));
+  const outcome = await writeCertified(
+    call,
+    { weights, before: y, after: parameters, ...(!("matrices" in match) && { element }) },
+    async ({ ok }) => ({
+      json: {
+        sidecar: ok ? sidecar : null,
+        objective,
+        classes,
+        starts,
+        seconds,
+        figures: ok ? await writeFigures(call, { a: x, b: y, match, group: a.discovery.group }) : [],
+        partial: partial.found,
+        ...learnedJson(match),
+      },
+      text: [...partialLines(partial), ...describe(match, seconds)],
+    }),
+  );
+  partial.remove();
+  return outcome;
 }
 
 interface Setting {
@@ -85,10 +131,11 @@ function settingOf(call: Call): Setting {
   const method = choiceOf(call, "method", methods, "weights");
   const restarts = numberOf(call, "restarts", { least: 1, most: 1000, whole: true });
   const seed = seedOf(call);
-  check(method === "weights" || restarts === undefined, () => ({
+  const hasStarts = method === "weights" || isLearned(method);
+  check(hasStarts || restarts === undefined, () => ({
     code: "usage",
     where: "--restarts",
-    message: `expected the method weights, got ${method}, which has no start`,
+    message: `expected the method weights, ste or sinkhorn, got ${method}, which has no start`,
     remedy: "leave --restarts out",
   }));
   const { data, measure } = call.options;
@@ -104,23 +151,42 @@ function settingOf(call: Call): Setting {
     message: "is needed by the method activations",
     remedy: "name a data set",
   }));
-  return { method, seed, restarts: method === "weights" ? (restarts ?? defaultRestarts) : null };
+  check(method === "weights" || call.options.rotations !== true, () => ({
+    code: "usage",
+    where: "--rotations",
+    message: `expected the method weights, got ${method}`,
+    remedy: "leave --rotations out",
+  }));
+  checkLearning(call, method);
+  return { method, seed, restarts: hasStarts ? (restarts ?? defaultRestarts) : null };
+}
+
+function isLearned(method: Method): method is LearnedMethod {
+  return learnedMethods.some((each) => each === method);
 }
 
 async function matched(
   call: Call,
   [x, y]: readonly [Parameters, Parameters],
-  { weights, method, restarts }: Setting & { readonly weights: WeightsFile },
-): Promise<Match> {
+  { weights, partial, method, restarts }: Setting & { readonly weights: WeightsFile; readonly partial: PartialMatch },
+): Promise<Match | LearnedMatch | RotatedMatch> {
   const { group } = weights.discovery;
   await using engine = await engineOf(call);
   if (method === "activations") return await matchedOnData(call, [x, y], { weights, engine });
   if (restarts === null) return await matchGreedily(x, y, group, { engine });
+  if (isLearned(method)) return await matchedByLearning(call, [x, y], { weights, engine, method, restarts });
   using bar = progressBar({ quiet: call.quiet });
-  return await matchWeights(x, y, group, matchOptions(call, { engine, bar, restarts }));
+  const options = matchOptions(call, { engine, bar, restarts });
+  if (call.options.rotations === true) return await matchWithRotations(x, y, group, options);
+  return await partial.match((resumed) => matchWeights(x, y, group, { ...options, ...resumed }));
 }
 
-function describe({ objective, classes, starts }: Match, seconds: number): string[] {
+function learnedJson(match: Match | LearnedMatch | RotatedMatch) {
+  return "learned" in match ? { learned: match.learned } : {};
+}
+
+function describe(match: Match | LearnedMatch | RotatedMatch, seconds: number): string[] {
+  const { objective, classes, starts } = match;
   const spread = shortList(starts.map((each) => `${each.start} ${each.objective.toPrecision(6)}`));
   return [
     ...table(
@@ -135,6 +201,10 @@ function describe({ objective, classes, starts }: Match, seconds: number): strin
     ),
     "",
     `inner product ${objective.before.toPrecision(6)} -> ${objective.after.toPrecision(6)}, at most ${objective.bound.toPrecision(6)}, in ${seconds.toFixed(1)} s`,
+    ...("learned" in match ? [learnedLine(match)] : []),
+    ...("matrices" in match
+      ? [`matrices turn ${match.matrices.filter((each) => each !== null).length} of ${classes.length} sets of units`]
+      : []),
     ...(starts.length > 0 ? [`starts: ${spread}`] : []),
   ];
 }

@@ -1,8 +1,8 @@
 import { standardized } from "../data/index.ts";
 import type { Parameters } from "../nets/index.ts";
 import type { WeightsFile } from "../node/index.ts";
-import { type Certificate, certify, type GroupElement } from "../symmetry/index.ts";
-import { fold, rngKey } from "../tensor/index.ts";
+import { type Certificate, certify, type GroupElement, restores } from "../symmetry/index.ts";
+import { fold, isLazy, rngKey } from "../tensor/index.ts";
 import type { Call, OptionSpec } from "./command.ts";
 import { loadNamed, splitOf } from "./data-options.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
@@ -37,25 +37,41 @@ export interface Pair {
   readonly element?: GroupElement;
 }
 
-/** Compares two parameter sets of the network that a file is for. */
-export async function certificateOf(weights: WeightsFile, { a, b, element }: Pair, call: Call): Promise<Certificate> {
+/** A certificate, with what else is known of weights that are read tensor by tensor. */
+export interface FileCertificate extends Certificate {
+  /** Undoing the change gives the weights before it bit by bit; null where that was not tried. */
+  readonly isRestored: boolean | null;
+}
+
+/** Compares two parameter sets of the network that a file is for; in pieces where they are read so. */
+export async function certificateOf(
+  weights: WeightsFile,
+  { a, b, element }: Pair,
+  call: Call,
+): Promise<FileCertificate> {
   await using engine = await engineOf(call);
   const probes = numberOf(call, "probes", { least: 1, most: 4096, whole: true });
   const tolerance = numberOf(call, "tolerance", { above: 0 });
   const data = await samplesOf(call);
-  return await certify(weights.network(), a, b, {
+  const inPieces = Object.values(b).some(isLazy);
+  const isRestored = inPieces && element ? restores(weights.discovery.group, element, { before: a, after: b }) : null;
+  const certificate = await certify(weights.network(), a, b, {
     engine,
     key: fold(seedKey(call), "probes"),
     ...(probes !== undefined && { probes }),
     ...(tolerance !== undefined && { tolerance }),
     ...(data && { data }),
     ...(element && { element }),
+    inPieces,
   });
+  if (isRestored !== false) return { ...certificate, isRestored };
+  return { ...certificate, isRestored, ok: false, reason: "undoing the change does not give the weights before it" };
 }
 
 const defaultSamples = "16";
 
-async function samplesOf(call: Call) {
+/** The samples that `--data` names, on which networks are compared too; null without. */
+export async function samplesOf(call: Call) {
   const name = textOf(call, "data");
   if (name === undefined) return null;
   const { dataset } = await loadNamed(name, call);
@@ -64,7 +80,7 @@ async function samplesOf(call: Call) {
 }
 
 /** A certificate as the contract of the command line has it. */
-export function certificateJson({ maxRelative, tolerance, probes, ok, ...more }: Certificate) {
+export function certificateJson({ maxRelative, tolerance, probes, ok, ...more }: FileCertificate) {
   return { maxRelative: finite(maxRelative), tolerance, probes, ok, ...more, outputScale: finite(more.outputScale) };
 }
 
@@ -74,11 +90,14 @@ function finite(x: number): number | null {
 }
 
 /** A certificate as lines for a person. */
-export function certificateLines(certificate: Certificate): string[] {
-  const { ok, isExact, maxRelative, tolerance, probes, precision, reason, firstDifference } = certificate;
+export function certificateLines(certificate: FileCertificate): string[] {
+  const { ok, isExact, inPieces, isRestored, maxRelative, tolerance, probes, precision } = certificate;
+  const { reason, firstDifference } = certificate;
   if (isExact) return ["certificate: the same bit by bit"];
-  const found = `outputs differ by ${maxRelative.toExponential(1)} of the largest on ${probes} inputs in ${precision}`;
-  if (ok) return [`certificate: same function, ${found} (tolerance ${tolerance.toExponential(1)})`];
+  const how = inPieces ? `${precision}, piece by piece` : precision;
+  const found = `outputs differ by ${maxRelative.toExponential(1)} of the largest on ${probes} inputs in ${how}`;
+  const restored = isRestored ? ["certificate: undone, it gives the weights before it bit by bit"] : [];
+  if (ok) return [`certificate: same function, ${found} (tolerance ${tolerance.toExponential(1)})`, ...restored];
   const where = firstDifference ? [`first layer that differs: ${firstDifference.layer}`] : [];
   return [`certificate: NOT the same function: ${reason ?? found}`, ...where];
 }

@@ -50,6 +50,18 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "the barrier between two networks, by every definition",
     load: () => import("./barrier.ts"),
   },
+  expand: {
+    summary: "a wider network of the same function",
+    load: () => import("./expand.ts"),
+  },
+  reduce: {
+    summary: "a network without its superfluous units",
+    load: () => import("./reduce.ts"),
+  },
+  plateau: {
+    summary: "walk at constant loss to another numbering of a layer",
+    load: () => import("./plateau.ts"),
+  },
   count: {
     summary: "exact numbers of equivalent minima, saddles and their subspaces",
     load: () => import("./count.ts"),

@@ -16,9 +16,9 @@ interface Matching {
 
 /** How units are matched by every command that does: with the key of `--seed`, and a bar that says how far it is. */
 export function matchOptions(call: Call, { engine, bar, restarts = defaultRestarts }: Matching): MatchOptions {
-  const onProgress = ({ restart, sweep, open }: MatchProgress) => {
-    const note = `start ${restart + 1} of ${restarts}, sweep ${sweep + 1}, sets open: ${open}`;
-    bar.update({ label: "matching", done: restart, total: restarts, unit: "start", note });
+  const onProgress = ({ restart, sweep, done, total, open }: MatchProgress) => {
+    const label = sweep === null ? "fingerprints" : `start ${restart + 1} of ${restarts}, sweep ${sweep + 1}`;
+    bar.update({ label, done, total, unit: "set", note: `sets open: ${open}` });
   };
   return { engine, key: fold(seedKey(call), "align"), restarts, onProgress };
 }

@@ -1,10 +1,11 @@
+import { rotate } from "../align/index.ts";
 import { check } from "../errors.ts";
 import { weightsDigest } from "../node/index.ts";
 import { act } from "../symmetry/index.ts";
 import { certificateOptions } from "./certificate.ts";
 import type { Call, Command, Outcome } from "./command.ts";
-import { elementFromJson, readSidecar } from "./sidecar.ts";
-import { weightsOf } from "./weights-options.ts";
+import { elementFromJson, matricesFromJson, readSidecar } from "./sidecar.ts";
+import { memoryOptions, mostBytesOf, weightsOf } from "./weights-options.ts";
 import { checkOutput, describeElement, writeCertified } from "./written-weights.ts";
 
 export const command: Command = {
@@ -13,6 +14,7 @@ export const command: Command = {
   options: {
     out: { short: "o", value: "FILE", help: "where to write; otherwise where the alignment wrote" },
     force: { help: "replace the file if it is there" },
+    ...memoryOptions,
     ...certificateOptions,
   },
   positionals: [1, 1],
@@ -28,7 +30,7 @@ async function run(call: Call): Promise<Outcome> {
   const full = { ...call, options };
   await using weights = await weightsOf(b.path, full);
   await checkOutput(full, weights);
-  const before = await weights.read();
+  const before = await weights.read({ mostBytes: mostBytesOf(full) });
   check(weightsDigest(before) === b.digest, () => ({
     code: "other-weights",
     where: b.path,
@@ -37,14 +39,15 @@ async function run(call: Call): Promise<Outcome> {
   }));
   const { group } = weights.discovery;
   const element = elementFromJson(group, sidecar.element, path);
-  const after = act(group, element, before);
+  const matrices = sidecar.matrices && matricesFromJson(group, sidecar.matrices, path);
+  const after = matrices ? rotate(group, { element, matrices }, before) : act(group, element, before);
   check(weightsDigest(after) === sidecar.output.digest, () => ({
     code: "bad-sidecar",
     where: path,
     message: "expected the weights that the alignment wrote, got others",
     remedy: "take the sidecar as orbifold align wrote it",
   }));
-  return await writeCertified(full, { weights, before, after, element }, async () => ({
+  return await writeCertified(full, { weights, before, after, ...(!matrices && { element }) }, async () => ({
     json: { sidecar: path },
     text: [describeElement(element, group.factors)],
   }));

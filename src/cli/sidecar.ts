@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative } from "node:path";
+import type { Rotation } from "../align/index.ts";
 import { check, InputError } from "../errors.ts";
 import { writeFileAtomically } from "../node/index.ts";
 import type { Factor, GroupElement, SymmetryGroup } from "../symmetry/index.ts";
@@ -21,6 +22,8 @@ export interface Sidecar {
     readonly permutations: readonly (readonly number[])[];
     readonly scales: readonly (readonly number[])[];
   };
+  /** By factor the matrices that act before the element, float64 in base64; null where none does. */
+  readonly matrices?: readonly (string | null)[];
 }
 
 /** A file, with the digest of the weights in it. */
@@ -32,6 +35,11 @@ export interface DigestedFile {
 /** An element as plain numbers. */
 export function elementToJson({ permutations, scales }: GroupElement): Sidecar["element"] {
   return { permutations: permutations.map((units) => [...units]), scales: scales.map((each) => [...each]) };
+}
+
+/** Matrices as base64 of their little-endian bytes. */
+export function matricesToJson(matrices: Rotation["matrices"]): readonly (string | null)[] {
+  return matrices.map((each) => each && Buffer.from(each.buffer, each.byteOffset, each.byteLength).toString("base64"));
 }
 
 interface SidecarWriting {
@@ -66,7 +74,8 @@ export async function readSidecar(path: string): Promise<Sidecar> {
     typeof parsed.options === "object" &&
     parsed.options !== null &&
     Array.isArray(parsed.element?.permutations) &&
-    Array.isArray(parsed.element.scales);
+    Array.isArray(parsed.element.scales) &&
+    (parsed.matrices === undefined || Array.isArray(parsed.matrices));
   check(isWhole, () => ({
     code: "bad-sidecar",
     where: path,
@@ -118,6 +127,34 @@ export function elementFromJson(group: SymmetryGroup, element: Sidecar["element"
     permutations: permutations.map((units) => Int32Array.from(units)),
     scales: scales.map((each) => Float64Array.from(each)),
   };
+}
+
+/** The matrices of a sidecar, if they are some of the group's. */
+export function matricesFromJson(
+  { factors }: SymmetryGroup,
+  matrices: readonly (string | null)[],
+  where: string,
+): Rotation["matrices"] {
+  const read = matrices.map((each) => (typeof each === "string" ? numbersIn(each) : null));
+  const fits = read.length === factors.length && factors.every((factor, i) => areMatrices(read[i] ?? null, factor));
+  check(fits, () => ({
+    code: "bad-sidecar",
+    where,
+    message: "expected matrices of the network's group, got others",
+    remedy: "replay it with the network that was aligned",
+  }));
+  return read;
+}
+
+function numbersIn(base64: string): Float64Array {
+  const bytes = Uint8Array.from(Buffer.from(base64, "base64"));
+  return new Float64Array(bytes.buffer, 0, Math.floor(bytes.length / Float64Array.BYTES_PER_ELEMENT));
+}
+
+function areMatrices(own: Float64Array | null, { matrix, size, copies }: Factor): boolean {
+  if (own === null) return true;
+  const columns = matrix === "rotary" ? 2 : size;
+  return matrix !== null && own.length === copies * size * columns && own.every(Number.isFinite);
 }
 
 function isPermutation(units: readonly number[] | undefined, { size, copies, permutes }: Factor): boolean {

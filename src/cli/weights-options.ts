@@ -16,6 +16,16 @@ export const weightsOptions: Readonly<Record<string, OptionSpec>> = {
   "kv-heads": { value: "N", help: "heads of keys and values" },
 };
 
+/** Option of the commands that read large checkpoints tensor by tensor. */
+export const memoryOptions: Readonly<Record<string, OptionSpec>> = {
+  memory: { value: "MB", help: "larger checkpoints are read tensor by tensor (64)" },
+};
+
+/** The size in bytes above which a checkpoint is read tensor by tensor. */
+export function mostBytesOf(call: Call): number {
+  return 2 ** 20 * numberOf(call, "memory", { least: 0 }, 64);
+}
+
 /** The weights in a file with their network; a checkpoint that does not say is recognised by its tensors. */
 export async function weightsOf(path: string, call: Call): Promise<WeightsFile> {
   const [graph, net] = [textOf(call, "graph"), textOf(call, "net")];

@@ -1,7 +1,7 @@
 import type { Parameters } from "../nets/index.ts";
 import type { WeightsFile } from "../node/index.ts";
-import { type Certificate, type GroupElement, movedUnits } from "../symmetry/index.ts";
-import { certificateJson, certificateLines, certificateOf } from "./certificate.ts";
+import { type GroupElement, movedUnits } from "../symmetry/index.ts";
+import { certificateJson, certificateLines, certificateOf, type FileCertificate } from "./certificate.ts";
 import type { Call, OptionSpec, Outcome } from "./command.ts";
 import { requiredText } from "./values.ts";
 import { notesOn } from "./weights-options.ts";
@@ -26,17 +26,20 @@ interface Change {
   readonly weights: WeightsFile;
   readonly before: Parameters;
   readonly after: Parameters;
-  readonly element: GroupElement;
+  /** What makes one of the other, where nothing else does. */
+  readonly element?: GroupElement;
 }
 
 /** Writes other weights of the same function, if the certificate says that they are; what was done, with exit status 1 if not. */
 export async function writeCertified(
   call: Call,
   { weights, before, after, element }: Change,
-  describe: (certificate: Certificate) => Promise<{ json: Readonly<Record<string, unknown>>; text: readonly string[] }>,
+  describe: (
+    certificate: FileCertificate,
+  ) => Promise<{ json: Readonly<Record<string, unknown>>; text: readonly string[] }>,
 ): Promise<Outcome> {
   const output = outputOf(call);
-  const certificate = await certificateOf(weights, { a: before, b: after, element }, call);
+  const certificate = await certificateOf(weights, { a: before, b: after, ...(element && { element }) }, call);
   const { json, text } = await describe(certificate);
   const proof = { assumptions: weights.assumptions, certificate: certificateJson(certificate) };
   const lines = [...notesOn(weights), ...text, ...certificateLines(certificate)];

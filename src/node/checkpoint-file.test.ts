@@ -17,7 +17,7 @@ afterEach(() => rm(folder, { recursive: true }));
 const write = (name: string, bytes: string | Uint8Array) => writeFile(join(folder, name), bytes);
 
 async function writeTensors(name: string, format: "safetensors" | "npz", given: Record<string, Tensor>) {
-  const bytes = Buffer.concat(encodeCheckpoint(format, given));
+  const bytes = Buffer.concat([...encodeCheckpoint(format, given)]);
   await write(name, bytes);
   return bytes.length;
 }

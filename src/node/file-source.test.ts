@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -62,6 +62,18 @@ describe("fileSource", () => {
     });
     await writeFile(path, "0123456789ab");
     await expect(source.read(0, 1)).rejects.toMatchObject({ code: "file-changed" });
+  });
+
+  it("notices that the file has been written to since it was opened, though it has its size", async () => {
+    await writeFile(path, "0123456789");
+    await using source = await fileSource(path);
+    await writeFile(path, "9876543210");
+    const later = Date.now() / 1000 + 10;
+    await utimes(path, later, later);
+    await expect(source.read(2, 8)).rejects.toMatchObject({
+      code: "file-changed",
+      message: `${path}: was written to after it was opened; wait until it is written, then try again`,
+    });
   });
 
   it("says that a piece does not fit into memory", async () => {

@@ -1,8 +1,8 @@
-import type { Stats } from "node:fs";
+import { fstatSync, readSync, type Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import type { ByteSource } from "../checkpoint/index.ts";
 import { check, InputError } from "../errors.ts";
-import { explained } from "./system-error.ts";
+import { explain, explained } from "./system-error.ts";
 
 /** A single read of Node is limited to 2^31 - 1 bytes. */
 const LARGEST_READ = 2 ** 30;
@@ -20,7 +20,17 @@ export async function fileSource(path: string): Promise<ByteSource & AsyncDispos
     read: async (offset, length) => {
       const bytes = allocateBytes(path, length);
       await explained("read", path, fill(file, bytes, offset));
-      await checkUnchanged(path, file, opened);
+      checkUnchanged(path, await file.stat(), opened);
+      return bytes;
+    },
+    readNow: (offset, length) => {
+      const bytes = allocateBytes(path, length);
+      try {
+        fillNow(file.fd, bytes, offset);
+      } catch (error) {
+        throw explain("read", path, error);
+      }
+      checkUnchanged(path, fstatSync(file.fd), opened);
       return bytes;
     },
     [Symbol.asyncDispose]: () => file.close(),
@@ -37,8 +47,16 @@ async function fill(file: FileHandle, bytes: Uint8Array, offset: number): Promis
   }
 }
 
-async function checkUnchanged(path: string, file: FileHandle, opened: Stats): Promise<void> {
-  const now = await file.stat();
+function fillNow(descriptor: number, bytes: Uint8Array, offset: number): void {
+  for (let at = 0; at < bytes.length; ) {
+    const length = Math.min(bytes.length - at, LARGEST_READ);
+    const bytesRead = readSync(descriptor, bytes, at, length, offset + at);
+    if (bytesRead === 0) bytes.fill(0, at);
+    at = bytesRead === 0 ? bytes.length : at + bytesRead;
+  }
+}
+
+function checkUnchanged(path: string, now: Stats, opened: Stats): void {
   const isSameSize = now.size === opened.size;
   check(isSameSize && now.mtimeMs === opened.mtimeMs, () => ({
     code: "file-changed",

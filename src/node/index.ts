@@ -9,6 +9,8 @@ export { makeFolder } from "./folder.ts";
 export { lockFolder } from "./lock-folder.ts";
 export { openModel } from "./model-file.ts";
 export { type NativeEngineOptions, nativeEngine } from "./native-engine.ts";
+export { checkNetworkTarget, writeNetwork } from "./network-file.ts";
+export { type PartialWork, readPartial, writePartial } from "./partial-file.ts";
 export { formatSeconds, type ProgressBar, type ProgressReport, progressBar } from "./progress-bar.ts";
 export { runTraining, type TrainingResult, type TrainingRun } from "./training-run.ts";
 export { weightsDigest } from "./weights-digest.ts";

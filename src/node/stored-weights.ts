@@ -2,7 +2,18 @@ import { type Checkpoint, encodeCheckpoint, type TensorEntry, writableFormat } f
 import { check } from "../errors.ts";
 import { topologicalOrder, type Value } from "../graph/index.ts";
 import type { Parameters } from "../nets/index.ts";
-import { allocate, elementCount, sameShape, type Tensor, tensor, tensorBytes } from "../tensor/index.ts";
+import {
+  allocate,
+  elementCount,
+  isLazy,
+  lazyTensor,
+  type Shelf,
+  sameShape,
+  shelf,
+  type Tensor,
+  tensor,
+  tensorBytes,
+} from "../tensor/index.ts";
 import { writeFileAtomically } from "./atomic-file.ts";
 
 /** The parameters of a network in a checkpoint. */
@@ -16,14 +27,30 @@ export interface StoredWeights {
   readonly copies: ReadonlyMap<string, string>;
 }
 
-/** The parameters by their names in the network. */
-export async function readStored({ checkpoint, names, transposed }: StoredWeights): Promise<Parameters> {
+/** The parameters by their names in the network; lazy ones where the format allows and `lazily` asks for it. */
+export async function readStored(
+  { checkpoint, names, transposed }: StoredWeights,
+  { lazily = false } = {},
+): Promise<Parameters> {
   const tensors: Record<string, Tensor> = {};
+  const on = shelf();
   for (const [name, stored] of names) {
-    const value = await checkpoint.read(stored);
-    tensors[name] = transposed.has(name) ? transpose(value) : value;
+    const value = (lazily && onAccess(checkpoint, stored, on)) || (await checkpoint.read(stored));
+    tensors[name] = transposed.has(name) ? turned(value, on) : value;
   }
   return tensors;
+}
+
+/** A tensor that is read whenever it is asked for; null where it must be waited for. */
+function onAccess({ entries, readNow }: Checkpoint, name: string, on: Shelf): Tensor | null {
+  const { dtype, shape } = entries.get(name) as TensorEntry;
+  return readNow && dtype ? lazyTensor({ dtype, shape, load: () => readNow(name).data }, on) : null;
+}
+
+function turned(value: Tensor, on = shelf()): Tensor {
+  if (!isLazy(value)) return transpose(value);
+  const { dtype, shape } = value;
+  return lazyTensor({ dtype, shape: shape.toReversed(), load: () => transpose(value).data }, on);
 }
 
 interface StoredWriting {
@@ -41,14 +68,16 @@ export async function writeStored(weights: StoredWeights, target: string, writin
   const changed = new Map<string, Tensor>();
   for (const [name, stored] of names) {
     const value = parameters[name] as Tensor;
-    changed.set(stored, transposed.has(name) ? transpose(value) : value);
+    changed.set(stored, transposed.has(name) ? turned(value) : value);
   }
   const tensors: [string, Tensor][] = [];
+  const on = shelf();
   for (const [stored, { dtype, sharedWith }] of checkpoint.entries) {
     const known = changed.get(copies.get(stored) ?? stored);
     checkTie(stored, known, { tied: changed.get(sharedWith ?? ""), sharedWith, target });
     // A tensor of a type that cannot be read has no place in another file.
-    if (known || dtype !== null) tensors.push([stored, known ?? (await checkpoint.read(stored))]);
+    if (!known && dtype === null) continue;
+    tensors.push([stored, known ?? onAccess(checkpoint, stored, on) ?? (await checkpoint.read(stored))]);
   }
   const all = format === "safetensors" ? { ...origin(checkpoint), ...checkpoint.metadata, ...metadata } : {};
   await writeFileAtomically(target, encodeCheckpoint(format, tensors, all), { force });
@@ -79,11 +108,11 @@ function origin({ format }: Checkpoint): Readonly<Record<string, string>> {
 /** The same matrix with its axes exchanged. */
 function transpose({ dtype, shape, data }: Tensor): Tensor {
   const [rows, columns] = shape as readonly [number, number];
-  const turned = allocate(dtype, data.length);
+  const moved = allocate(dtype, data.length);
   for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) turned[j * rows + i] = data[i * columns + j] as number;
+    for (let j = 0; j < columns; j++) moved[j * rows + i] = data[i * columns + j] as number;
   }
-  return tensor(dtype, [columns, rows], turned);
+  return tensor(dtype, [columns, rows], moved);
 }
 
 interface Beside {

@@ -1,12 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
 import { encodeSafetensors } from "../checkpoint/index.ts";
-import { fromNumbers, type Tensor, toNumbers } from "../tensor/index.ts";
+import { encodeModelFile, gpt2, initializeParameters, mlp } from "../nets/index.ts";
+import { act, randomElement } from "../symmetry/index.ts";
+import { fromNumbers, held, isLazy, rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
 import { openGraph } from "./graph-file.ts";
-import { openWeights } from "./index.ts";
+import { openWeights, weightsDigest } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "orbifold-test-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -37,6 +39,46 @@ it("reads numbers that no symmetry moves from the checkpoint, or from the graph 
   expect(toNumbers((await part.read())[slope] as Tensor)).toEqual(toNumbers(initializers[slope] as Tensor));
   const needed = whole.network().parameters.map(({ name }) => name);
   expect(Object.keys(await part.read())).toEqual(expect.arrayContaining(needed));
+});
+
+it("reads large weights tensor by tensor, the same ones, and writes the same file from them", async () => {
+  const network = gpt2({ vocabulary: 11, context: 6, width: 8, depth: 1, heads: 2 });
+  const parameters = initializeParameters(network, rngKey(0));
+  const path = join(folder, "words.safetensors");
+  writeFileSync(path, Buffer.concat(encodeModelFile(network, parameters)));
+  await using weights = await openWeights(path);
+  const [whole, lazy] = [await weights.read({ mostBytes: 1e6 }), await weights.read({ mostBytes: 100 })];
+  expect(Object.values(whole).some(isLazy)).toBe(false);
+  expect(Object.values(lazy).every(isLazy)).toBe(true);
+  for (const [name, value] of Object.entries(parameters)) {
+    expect([whole[name], held(lazy[name] as Tensor)]).toEqual([value, value]);
+  }
+  expect(weightsDigest(lazy)).toBe(weightsDigest(parameters));
+  const group = weights.discovery.group;
+  const element = randomElement(group, rngKey(1), { spread: 1 });
+  for (const format of ["safetensors", "npz"]) {
+    const files = ["whole", "lazy"].map((name) => join(folder, `${name}-moved.${format}`)) as [string, string];
+    await weights.write(files[0], act(group, element, whole), {});
+    await weights.write(files[1], act(group, element, lazy), {});
+    expect(readFileSync(files[1]).equals(readFileSync(files[0]))).toBe(true);
+  }
+});
+
+it.each(["float16", "bfloat16"] as const)("refuses NaN in %s, and infinity not", async (dtype) => {
+  const network = mlp({ input: [2], widths: [3], outputs: 1 });
+  const parameters = initializeParameters(network, rngKey(0));
+  const shape = parameters["layers.0.bias"]?.shape ?? [];
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1]) {
+    const bias = fromNumbers(dtype, [0, value, -2], shape);
+    const path = join(folder, `${dtype}.safetensors`);
+    writeFileSync(path, Buffer.concat(encodeModelFile(network, { ...parameters, "layers.0.bias": bias })));
+    await using weights = await openWeights(path);
+    for (const mostBytes of [0, 1e9]) {
+      const read = weights.read({ mostBytes });
+      if (Number.isNaN(value)) await expect(read).rejects.toThrow("expected numbers, got NaN");
+      else expect(Object.keys(await read)).toContain("layers.0.bias");
+    }
+  }
 });
 
 it("takes the graph's own file as its graph, and no other", async () => {

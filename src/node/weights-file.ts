@@ -13,7 +13,7 @@ import {
   pair,
 } from "../nets/index.ts";
 import { type Discovery, discoverNetwork } from "../symmetry/index.ts";
-import { isFloat, type Tensor, toNumbers } from "../tensor/index.ts";
+import { isFloat, type Tensor } from "../tensor/index.ts";
 import { openCheckpointFile } from "./checkpoint-file.ts";
 import { checkGraphTarget, openGraph, writeGraph } from "./graph-file.ts";
 import { pairWithGraph } from "./graph-pairing.ts";
@@ -33,6 +33,11 @@ interface WriteOptions {
   readonly force?: boolean;
 }
 
+interface ReadOptions {
+  /** Larger checkpoints are read tensor by tensor, each whenever it is asked for, while the file is open. */
+  readonly mostBytes?: number;
+}
+
 /** Weights in a file, each in its own type, with the network that they are for. */
 export interface WeightsFile extends AsyncDisposable {
   readonly path: string;
@@ -46,7 +51,7 @@ export interface WeightsFile extends AsyncDisposable {
   /** Tensors of the file that are no parameters of the network. */
   readonly extra: readonly string[];
   /** The parameters by their names in the network, in the types of the file. */
-  read(): Promise<Parameters>;
+  read(options?: ReadOptions): Promise<Parameters>;
   /** Throws unless parameters can be written to a file of this name. */
   checkTarget(path: string, options: WriteOptions): Promise<void>;
   /** Writes other parameters to a file of the kind that its name says, and everything else as it was. */
@@ -103,8 +108,17 @@ function numbers(tensors: Parameters, where: string): Parameters {
 
 function hasNaN(tensor: Tensor): boolean {
   const { dtype, data } = tensor;
-  if (dtype === "float16" || dtype === "bfloat16") return toNumbers(tensor).some(Number.isNaN);
+  // All bits of the exponent and some of the mantissa.
+  if (dtype === "float16") return largestSize(data as Uint16Array) > 0x7c00;
+  if (dtype === "bfloat16") return largestSize(data as Uint16Array) > 0x7f80;
   return isFloat(dtype) && (data as Float64Array).some(Number.isNaN);
+}
+
+/** The bits of the largest absolute value, above which only NaN is; a loop, as there can be billions. */
+function largestSize(halves: Uint16Array): number {
+  let largest = 0;
+  for (let i = 0; i < halves.length; i++) largest = Math.max(largest, (halves[i] as number) & 0x7fff);
+  return largest;
 }
 
 async function openCheckpointWeights(path: string, options: WeightsOptions): Promise<WeightsFile> {
@@ -118,7 +132,8 @@ async function openCheckpointWeights(path: string, options: WeightsOptions): Pro
     return {
       path,
       ...known,
-      read: async () => numbers({ ...known.fixed, ...(await readStored(weights)) }, path),
+      read: async ({ mostBytes = Number.POSITIVE_INFINITY } = {}) =>
+        numbers({ ...known.fixed, ...(await readStored(weights, { lazily: file.bytes > mostBytes })) }, path),
       checkTarget: async (target, { force = false }) => {
         writableFormat(target);
         await checkTarget(target, [path], force);

@@ -3,8 +3,12 @@ import {
   allocate,
   convert,
   elementCount,
+  isLazy,
+  lazyTensor,
   reshape,
   type Shape,
+  type Shelf,
+  shelf,
   stridesOf,
   type Tensor,
   tensor,
@@ -16,11 +20,19 @@ import { apart } from "./indexing.ts";
 
 /** The parameters that a group element makes of others; tensors that the group does not know stay as they are. */
 export function act(group: SymmetryGroup, element: GroupElement, parameters: Parameters): Parameters {
+  const on = shelf();
   const moved = Object.entries(parameters).map(([name, value]) => {
     const layout = Object.hasOwn(group.layouts, name) ? group.layouts[name] : undefined;
-    return [name, layout ? actOnTensor(layout, element, value) : value] as const;
+    return [name, layout ? moveTensor(layout, element, value, on) : value] as const;
   });
   return Object.fromEntries(moved);
+}
+
+/** Lazy tensors become lazy ones. */
+function moveTensor(layout: Layout, element: GroupElement, value: Tensor, on: Shelf): Tensor {
+  if (!isLazy(value)) return actOnTensor(layout, element, value);
+  const { dtype, shape } = value;
+  return lazyTensor({ dtype, shape, load: () => actOnTensor(layout, element, value).data }, on);
 }
 
 /** One parameter under a group element. */
@@ -36,7 +48,7 @@ export function actOnTensor(layout: Layout, element: GroupElement, value: Tensor
   if (isHalf && maps.some(({ isScaled }) => isScaled)) {
     return convert(actOnTensor(layout, element, convert(value, "float32")), value.dtype);
   }
-  const data = allocate(value.dtype, value.data.length);
+  const data = allocate(value.dtype, elementCount(value.shape));
   const gather = { from: value.data as Float64Array, to: data as Float64Array, shape: value.shape, maps };
   gatherAxes(gather, layout.offset);
   return tensor(value.dtype, value.shape, data);

@@ -2,6 +2,7 @@ import type { Engine } from "../engine/index.ts";
 import { check } from "../errors.ts";
 import type { Network, Parameters } from "../nets/index.ts";
 import { formatShape, isFloat, type RngKey, sameShape, type Tensor, tensorBytes } from "../tensor/index.ts";
+import { compareInPieces } from "./compare-in-pieces.ts";
 import { compareOutputs, type OutputDeviation } from "./compare-outputs.ts";
 import { relativeDeviation } from "./deviation.ts";
 import type { GroupElement } from "./element.ts";
@@ -25,6 +26,8 @@ export interface CertifyOptions {
   readonly precision?: "float64" | "float32";
   /** The element of the network's group that is said to make `b` of `a`. */
   readonly element?: GroupElement;
+  /** Run the network piece by piece, for weights that would not all fit into memory at once. */
+  readonly inPieces?: boolean;
 }
 
 /** Whether two parameter sets compute the same function, as far as probes can tell. */
@@ -32,6 +35,8 @@ export interface Certificate {
   readonly ok: boolean;
   /** The parameters are the same bit by bit, so that no input had to be tried. */
   readonly isExact: boolean;
+  /** The network was run piece by piece, on short sequences where it takes tokens. */
+  readonly inPieces: boolean;
   /** The largest difference of two outputs over `outputScale`; infinite where an output is not finite. */
   readonly maxRelative: number;
   readonly tolerance: number;
@@ -57,13 +62,16 @@ export async function certify(
   b: Parameters,
   options: CertifyOptions,
 ): Promise<Certificate> {
-  const { key, data, element } = options;
+  const { key, data, element, inPieces = false } = options;
   const stored = [parametersOf(network, a, "a"), parametersOf(network, b, "b")] as const;
   if (haveSameBits(...stored)) return exact(options);
   const output = networkOutput(network, { shape: [1, ...network.inputShape], dtype: "float64" });
   const { probes = workOf([output]) > LARGE ? FEW : MANY } = options;
   checkProbes(probes);
-  const inputs = [...probeInputs(network, key, probes), ...(data ? [checkData(network, data)] : [])];
+  const inputs = [
+    ...probeInputs(network, key, probes, { isShort: inPieces }),
+    ...(data ? [checkData(network, data)] : []),
+  ];
   const samples = inputs.reduce((count, { shape }) => count + (shape[0] as number), 0);
   const chosen = await precisionFor(options.engine, {
     precision: options.precision,
@@ -71,12 +79,17 @@ export async function certify(
   });
   const { engine, precision } = chosen;
   const tolerance = options.tolerance ?? (await toleranceFor(network, stored, { ...chosen, inputs, element }));
+  if (inPieces) {
+    const verdict = verdictOn(await compareInPieces(network, stored, { ...chosen, inputs }), tolerance);
+    return { ...verdict, inPieces, tolerance, precision, firstDifference: null };
+  }
   const pair = [inPrecision(stored[0], precision), inPrecision(stored[1], precision)] as const;
   const deviation = await compareOutputs(network, pair, { ...chosen, inputs });
   const verdict = verdictOn(deviation, tolerance);
   const locate = !verdict.ok && precision === "float64";
   return {
     ...verdict,
+    inPieces,
     tolerance,
     precision,
     firstDifference: locate
@@ -87,10 +100,11 @@ export async function certify(
 
 function exact({ tolerance = EXACT, precision = "float64" }: CertifyOptions): Certificate {
   const found = { maxRelative: 0, outputScale: 0, reason: null, firstDifference: null };
-  return { ok: true, isExact: true, ...found, tolerance, probes: 0, precision };
+  return { ok: true, isExact: true, inPieces: false, ...found, tolerance, probes: 0, precision };
 }
 
-function verdictOn(deviation: OutputDeviation, tolerance: number) {
+/** What a deviation says, held against a tolerance. */
+export function verdictOn(deviation: OutputDeviation, tolerance: number) {
   const maxRelative = relativeDeviation(deviation);
   const ok = maxRelative <= tolerance;
   return {

@@ -41,7 +41,8 @@ export async function compareOutputs(
   return total;
 }
 
-function joined(
+/** The deviation of some samples together with that of all before. */
+export function joined(
   total: OutputDeviation,
   { difference, scale, worst }: OutputDeviation,
   samples: number,
@@ -60,7 +61,12 @@ async function compareOn(
   x: Tensor,
 ): Promise<OutputDeviation> {
   const [before, after] = [await program.run({ ...a, [inputName]: x }), await program.run({ ...b, [inputName]: x })];
-  const [y, z] = [toNumbers(before.output as Tensor), toNumbers(after.output as Tensor)];
+  return outputDeviation(before.output as Tensor, after.output as Tensor, x);
+}
+
+/** How far two outputs for the inputs `x` are apart. */
+export function outputDeviation(before: Tensor, after: Tensor, x: Tensor): OutputDeviation {
+  const [y, z] = [toNumbers(before), toNumbers(after)];
   const samples = x.shape[0] as number;
   const size = y.length / samples;
   const each = Array.from({ length: samples }, (_, i) =>
@@ -79,7 +85,8 @@ export function samplesOf({ dtype, shape, data }: Tensor, start: number, count: 
   return tensor(dtype, [count, ...shape.slice(1)], part);
 }
 
-function inputType(x: Tensor, precision: "float64" | "float32"): Tensor {
+/** Inputs in the type that a network takes. */
+export function inputType(x: Tensor, precision: "float64" | "float32"): Tensor {
   return isFloat(x.dtype) ? convert(x, precision) : convert(x, "int64");
 }
 

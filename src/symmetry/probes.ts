@@ -9,10 +9,10 @@ const shortSequence = 64;
 /**
  * Random inputs, in stacks of one shape each. Real ones are standard normal, of three or more the last two times 0.1 and
  * 10. Tokens run through the vocabulary, every time in another random order, so that enough of them meet every row of an
- * embedding; the first sequence is as long as the network takes, the others are short.
+ * embedding; the first sequence is as long as the network takes unless all are to be short, the others are short.
  */
-export function probeInputs(network: Network, key: RngKey, count: number): Tensor[] {
-  return network.inputKind === "real" ? [realProbes(network, key, count)] : tokenProbes(network, key, count);
+export function probeInputs(network: Network, key: RngKey, count: number, { isShort = false } = {}): Tensor[] {
+  return network.inputKind === "real" ? [realProbes(network, key, count)] : tokenProbes(network, key, count, isShort);
 }
 
 function realProbes({ inputShape }: Network, key: RngKey, count: number): Tensor {
@@ -23,9 +23,10 @@ function realProbes({ inputShape }: Network, key: RngKey, count: number): Tensor
   return stack(probes);
 }
 
-function tokenProbes(network: Network, key: RngKey, count: number): Tensor[] {
-  const [length = 1] = network.inputShape;
-  const short = Math.min(length, shortSequence);
+function tokenProbes(network: Network, key: RngKey, count: number, isShort: boolean): Tensor[] {
+  const [context = 1] = network.inputShape;
+  const short = Math.min(context, shortSequence);
+  const length = isShort ? short : context;
   const tokens = tokenStream(key, vocabularyOf(network), length + (count - 1) * short);
   const whole = tensor("int64", [1, length], tokens.slice(0, length));
   return count === 1 ? [whole] : [whole, tensor("int64", [count - 1, short], tokens.slice(length))];

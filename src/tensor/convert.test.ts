@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { convert, type DType, dtypes, fromNumbers, isFloat, tensor, toNumbers, zeros } from "./index.ts";
+import {
+  bfloat16Value,
+  convert,
+  type DType,
+  dtypes,
+  float16Value,
+  fromNumbers,
+  isFloat,
+  tensor,
+  toNumbers,
+  zeros,
+} from "./index.ts";
 
 const integers = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"] as const;
 
@@ -108,6 +119,15 @@ describe("fromNumbers", () => {
       `tensor: shape [${shape}] needs ${shape[0]} elements, got ${values.length}`,
     );
   });
+});
+
+it.each(["float16", "bfloat16"] as const)("widens many %s as it widens one", (dtype) => {
+  const bits = Uint16Array.from({ length: 2 ** 16 + 3 }, (_, i) => i);
+  const valueOf16 = dtype === "float16" ? float16Value : bfloat16Value;
+  for (const wide of ["float32", "float64"] as const) {
+    const { data } = convert(tensor(dtype, [bits.length], bits), wide);
+    expect(data.every((value, i) => Object.is(value, valueOf16(bits[i] as number)))).toBe(true);
+  }
 });
 
 it("calls four types floats", () => {

@@ -1,5 +1,5 @@
 import { InputError } from "../errors.ts";
-import { allocate, type DType, isFloat } from "./dtype.ts";
+import { allocate, type DType, type DTypeArrays, isFloat } from "./dtype.ts";
 import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from "./half.ts";
 import type { Shape } from "./shape.ts";
 import { type Tensor, tensor } from "./tensor.ts";
@@ -21,11 +21,35 @@ const integerRanges: Partial<Record<DType, readonly [number, number]>> = {
  */
 export function convert<D extends DType>(value: Tensor, dtype: D): Tensor<D> {
   if (value.dtype === (dtype as DType)) return value as Tensor<D>;
-  const data = allocate(dtype, value.data.length);
-  const read = reader(value, dtype);
+  const held = { dtype: value.dtype, shape: value.shape, data: value.data };
+  if (isHalf(held) && isWide(dtype)) return tensor(dtype, value.shape, widened(held, dtype) as DTypeArrays[D]);
+  const data = allocate(dtype, held.data.length);
+  const read = reader(held, dtype);
   const write = writer(dtype, data);
   for (let i = 0; i < data.length; i++) write(i, read(i));
   return tensor(dtype, value.shape, data);
+}
+
+type Half = "float16" | "bfloat16";
+type Wide = "float32" | "float64";
+
+function isHalf(value: Tensor): value is Tensor<Half> {
+  return value.dtype === "float16" || value.dtype === "bfloat16";
+}
+
+function isWide(dtype: DType): dtype is Wide {
+  return dtype === "float32" || dtype === "float64";
+}
+
+/** Many elements are looked up: 16 bits stand for few enough numbers. */
+function widened({ dtype, data }: Tensor<Half>, wide: Wide): DTypeArrays[Wide] {
+  const decode = dtype === "float16" ? float16Value : bfloat16Value;
+  const made = allocate(wide, data.length);
+  const isLong = data.length > 2 ** 16;
+  const table = Float32Array.from({ length: isLong ? 2 ** 16 : 0 }, (_, bits) => decode(bits));
+  if (isLong) for (let i = 0; i < made.length; i++) made[i] = table[data[i] as number] as number;
+  else for (let i = 0; i < made.length; i++) made[i] = decode(data[i] as number);
+  return made;
 }
 
 /** The elements as float64 numbers. */

@@ -47,6 +47,11 @@ export function reshape<D extends DType>(value: Tensor<D>, shape: Shape): Tensor
   return tensor(value.dtype, shape, value.data);
 }
 
+/** Gives the memory of elements that nobody reads any more back at once, not only when the collector comes by. */
+export function release(...elements: readonly { readonly buffer: ArrayBufferLike }[]): void {
+  for (const { buffer } of elements) (buffer as ArrayBuffer).transfer(0);
+}
+
 /** Tensors of one type and shape as one, along a new first axis. */
 export function stack(parts: readonly Tensor[]): Tensor {
   const { dtype, shape } = parts[0] as Tensor;
