@@ -1,11 +1,12 @@
 import type { Parameters } from "../nets/index.ts";
 import { act, type Factor, type Layout, strandUnfoldings, unfold } from "../symmetry/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { gainsOf, inFloats, type Matching } from "./gains.ts";
+import { gainsOf, type Matching, withSecond } from "./gains.ts";
 import type { HeadSet } from "./heads.ts";
 import type { Procrustes } from "./procrustes.ts";
 import type { Rotation } from "./rotate.ts";
 import type { RotatedTensors } from "./rotated-tensors.ts";
+import { inFloats } from "./site-products.ts";
 
 /** What is known of a pair of networks while the second is rotated to the first. */
 export interface Rotations {
@@ -39,7 +40,7 @@ export async function crossGram(
   if (matrix === "rotary") return planeProducts(matching, factor, act(group, element, b));
   const among = sites.map((each, i) => (i === factor ? each.filter(({ tensor }) => names.includes(tensor)) : each));
   const sum = new Float64Array(copies * size * size);
-  for (const { values } of await gainsOf({ ...matching, sites: among, b }, factor, element)) {
+  for (const { values } of await gainsOf(withSecond({ ...matching, sites: among }, b), factor, element)) {
     for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (values[i] as number);
   }
   return sum;

@@ -1,7 +1,8 @@
 import { type Factor, type GroupElement, identity, sourceCopy, unfold } from "../symmetry/index.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { assignUnits } from "./assign-units.ts";
-import { inFloats, type Matching } from "./gains.ts";
+import type { Matching } from "./gains.ts";
+import { inFloats } from "./site-products.ts";
 
 /**
  * A start for coordinate descent that does not depend on how the neighbours are numbered: units whose incoming and

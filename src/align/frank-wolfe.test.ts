@@ -12,7 +12,7 @@ import {
 } from "../symmetry/index.ts";
 import { rngKey, type Tensor } from "../tensor/index.ts";
 import { alongLine, frankWolfe, gradientAt } from "./frank-wolfe.ts";
-import { gramEngine } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { innerProduct } from "./match.ts";
 import { freeFactors } from "./match-weights.ts";
 import { stackNetworks } from "./network-stack.ts";

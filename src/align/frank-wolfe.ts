@@ -1,7 +1,8 @@
 import { type Factor, type GroupElement, identity } from "../symmetry/index.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { assignUnits, type UnitAssignment } from "./assign-units.ts";
-import type { Gains, GramEngine } from "./gains.ts";
+import type { Gains } from "./gains.ts";
+import type { GramEngine } from "./gram-engine.ts";
 import { dot } from "./match.ts";
 import type { NetworkStack, StackedTensor } from "./network-stack.ts";
 import { argmaxOnUnit, bernsteinTerm, valueAt } from "./polynomial.ts";

@@ -1,16 +1,36 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { architectures, randomParameters } from "../../test/architectures/index.ts";
 import { referenceEngine } from "../engine/index.ts";
-import { actOnTensor, discoverSymmetry, type Factor, identity, randomElement, unfold } from "../symmetry/index.ts";
+import {
+  actOnTensor,
+  discoverSymmetry,
+  type Factor,
+  type GroupElement,
+  identity,
+  randomElement,
+  unfold,
+} from "../symmetry/index.ts";
 import { fold, rngKey, type Tensor } from "../tensor/index.ts";
-import { gainsOf, gramEngine, inFloats, matchingOf, siteRuns } from "./gains.ts";
+import { gainsOf, type Matching, matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { freeFactors } from "./match-weights.ts";
+import { inFloats } from "./site-products.ts";
+import { siteRuns } from "./sites.ts";
 
 const engine = referenceEngine();
 afterAll(() => engine[Symbol.asyncDispose]());
 
 /** Sums of some thousand products, in another order. */
 const ROUNDING = 9;
+
+/** The same, but for the first two units of every set. */
+function withExchange({ permutations, scales }: GroupElement): GroupElement {
+  const exchanged = permutations.map((units) => {
+    const [first, second, ...others] = units;
+    return second === undefined ? units : Int32Array.of(second, first as number, ...others);
+  });
+  return { permutations: exchanged, scales };
+}
 
 describe.each(architectures.map(({ name, network }) => [name, network] as const))("gains of %s", (name, network) => {
   const group = discoverSymmetry(network);
@@ -20,16 +40,17 @@ describe.each(architectures.map(({ name, network }) => [name, network] as const)
 
   it("are the products of the rows of a with those of b moved entry by entry", async () => {
     await using grams = gramEngine(engine);
-    const matching = matchingOf(group, [a, b], { grams, sites });
     const element = randomElement(group, fold(rngKey(4), name), { spread: 1 });
+    const pairs = new Map([b, other].map((second) => [second, matchingOf(group, [a, second], { grams, sites })]));
     for (const factor of freeFactors(group).slice(0, 4)) {
       const { size, copies } = group.factors[factor] as Factor;
       for (const [second, by] of [
         [b, identity(group)],
         [b, element],
+        [b, withExchange(element)],
         [other, element],
       ] as const) {
-        const own = await gainsOf({ ...matching, b: second }, factor, by);
+        const own = await gainsOf(pairs.get(second) as Matching, factor, by);
         const expected = new Map<string, Float64Array>();
         for (const { tensor, unfolding, others, signs } of sites[factor] ?? []) {
           const x = unfold(unfolding, inFloats(a[tensor] as Tensor)).data as Float64Array;

@@ -3,8 +3,9 @@ import { referenceEngine } from "../engine/index.ts";
 import { initializeParameters, mlp, type Parameters } from "../nets/index.ts";
 import { act, discoverSymmetry, identity } from "../symmetry/index.ts";
 import { fold, rngKey } from "../tensor/index.ts";
-import { gramEngine, matchingOf } from "./gains.ts";
+import { matchingOf } from "./gains.ts";
 import { gapsAt } from "./gaps.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { innerProduct } from "./match.ts";
 
 const engine = referenceEngine();

@@ -4,7 +4,8 @@ import { referenceEngine } from "../engine/index.ts";
 import { llama } from "../nets/index.ts";
 import { discoverSymmetry, identity } from "../symmetry/index.ts";
 import { rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
-import { gramEngine, matchingOf } from "./gains.ts";
+import { matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { productGains } from "./head-gains.ts";
 import { type HeadShare, headSets } from "./heads.ts";
 

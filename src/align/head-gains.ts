@@ -8,8 +8,9 @@ import {
 } from "../symmetry/index.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { solveAssignment } from "./assignment.ts";
-import { inFloats, type Matching } from "./gains.ts";
+import type { Matching } from "./gains.ts";
 import type { HeadSet, HeadShare } from "./heads.ts";
+import { inFloats } from "./site-products.ts";
 
 /** Which heads of b come to each place, and which queries in each. */
 export interface HeadAssignment {

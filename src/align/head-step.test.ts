@@ -3,7 +3,8 @@ import { type Architecture, architectures, randomParameters } from "../../test/a
 import { referenceEngine } from "../engine/index.ts";
 import { act, discoverSymmetry, identity, randomElement } from "../symmetry/index.ts";
 import { fold, fromNumbers, rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
-import { gramEngine, matchingOf } from "./gains.ts";
+import { matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { withBetterHeads } from "./head-step.ts";
 import { headSets } from "./heads.ts";
 import { matchWeights } from "./match-weights.ts";

@@ -11,7 +11,8 @@ import {
 import { activationMoments, type Batches, type Moments } from "./activation-moments.ts";
 import { assignUnits } from "./assign-units.ts";
 import { fingerprintStart } from "./fingerprint-start.ts";
-import { type Gains, gramEngine, type Matching, matchingOf } from "./gains.ts";
+import { type Gains, type Matching, matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { checkSame, describeMatch, type Match } from "./match.ts";
 import { blockFactors } from "./match-weights.ts";
 import { withBestSigns, withSigns } from "./signs.ts";

@@ -10,8 +10,10 @@ import {
 } from "../symmetry/index.ts";
 import { type Tensor, tensor, toNumbers } from "../tensor/index.ts";
 import { assignUnits } from "./assign-units.ts";
-import { gramEngine, inFloats, type Matching, matchingOf } from "./gains.ts";
+import { type Matching, matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { checkSame, describeMatch, type Match } from "./match.ts";
+import { inFloats } from "./site-products.ts";
 
 /**
  * One pass from the inputs on (Pittorino 2022, arXiv 2202.03038): the units of each factor are matched by the cosines of

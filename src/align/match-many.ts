@@ -4,10 +4,12 @@ import type { Parameters } from "../nets/index.ts";
 import { act, compose, type GroupElement, identity, inverse, type SymmetryGroup } from "../symmetry/index.ts";
 import { convert, fold, permutation, type RngKey, type Tensor, tensor } from "../tensor/index.ts";
 import { fingerprintStart } from "./fingerprint-start.ts";
-import { type GramEngine, gramEngine, type Matching, matchingOf, siteRuns } from "./gains.ts";
+import { type Matching, matchingOf } from "./gains.ts";
+import { type GramEngine, gramEngine } from "./gram-engine.ts";
 import { checkFinite, cosine, entriesOf, innerProduct, type StartName, sortedBound } from "./match.ts";
 import { descend, startOf } from "./match-weights.ts";
 import { average, type Merge, sharesOf } from "./merge.ts";
+import { siteRuns } from "./sites.ts";
 
 export interface ManyOptions {
   readonly engine: Engine;

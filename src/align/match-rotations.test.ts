@@ -13,7 +13,8 @@ import {
   type SymmetryGroup,
 } from "../symmetry/index.ts";
 import { fold, fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
-import { gramEngine, matchingOf } from "./gains.ts";
+import { matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { assignHeads } from "./head-gains.ts";
 import { headSets } from "./heads.ts";
 import { innerProduct } from "./match.ts";

@@ -11,7 +11,8 @@ import {
 } from "../symmetry/index.ts";
 import { fold, permutation, type Tensor } from "../tensor/index.ts";
 import type { Rotations } from "./best-matrices.ts";
-import { gramEngine, inFloats, type Matching, matchingOf, siteRuns } from "./gains.ts";
+import { type Matching, matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { headSets } from "./heads.ts";
 import { type ClassMatch, checkSame, cosine, innerProduct, type Match } from "./match.ts";
 import type { MatchOptions, MatchProgress } from "./match-weights.ts";
@@ -20,6 +21,8 @@ import { isStream, type Rotation, rotate } from "./rotate.ts";
 import { rotatedTensors } from "./rotated-tensors.ts";
 import { blocksOf, improved, objectiveIn, type RotationBlock } from "./rotation-blocks.ts";
 import { rotationStarts } from "./rotation-starts.ts";
+import { inFloats } from "./site-products.ts";
+import { siteRuns } from "./sites.ts";
 
 /** A match in which matrices act as well: `rotate` makes its parameters of the second network. */
 export interface RotatedMatch extends Match, Rotation {}

@@ -7,7 +7,8 @@ import { mlp, type Network, type Parameters, resnet18, vgg11 } from "../nets/ind
 import { act, compareOrbits, discoverSymmetry, identity, inverse, randomElement } from "../symmetry/index.ts";
 import { fold, normal, rngKey, type Tensor, tensor, tensorBytes, toNumbers } from "../tensor/index.ts";
 import { evaluate } from "../train/index.ts";
-import { gramEngine, matchingOf } from "./gains.ts";
+import { matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { learnedUnits, matchSinkhorn, type SinkhornMatchOptions } from "./match-sinkhorn.ts";
 import { matchWeights } from "./match-weights.ts";
 import { average } from "./merge.ts";

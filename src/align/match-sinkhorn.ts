@@ -6,7 +6,8 @@ import { fold, type RngKey, type Tensor, tensor, uniform } from "../tensor/index
 import { checkFit } from "../train/index.ts";
 import { adam } from "./adam.ts";
 import { assignUnits } from "./assign-units.ts";
-import { gramEngine, type Matching, matchingOf } from "./gains.ts";
+import { type Matching, matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import {
   checkLearning,
   describeLearned,

@@ -3,7 +3,8 @@ import { act, type GroupElement, type SymmetryGroup } from "../symmetry/index.ts
 import { fold, type Tensor } from "../tensor/index.ts";
 import { checkFit } from "../train/index.ts";
 import { adam } from "./adam.ts";
-import { gramEngine, type Matching, matchingOf } from "./gains.ts";
+import { type Matching, matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import {
   checkLearning,
   describeLearned,

@@ -5,7 +5,8 @@ import { act, type Factor, type GroupElement, identity, randomElement, type Symm
 import { fold, permutation, type RngKey, release, type Tensor } from "../tensor/index.ts";
 import { assignUnits, type UnitAssignment } from "./assign-units.ts";
 import { fingerprintStart } from "./fingerprint-start.ts";
-import { type Gains, gainsOf, gramEngine, type Matching, matchingOf } from "./gains.ts";
+import { type Gains, gainsOf, type Matching, matchingOf } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
 import { withBetterHeads } from "./head-step.ts";
 import { headSets } from "./heads.ts";
 import { checkSame, describeMatch, innerProduct, type Match, type StartName } from "./match.ts";
@@ -114,6 +115,9 @@ export function freeFactors(group: SymmetryGroup): number[] {
 
 const MOST_SWEEPS = 200;
 
+/** Sweeps after which products are computed anew, before rounding adds up. */
+const FRESH_SWEEPS = 8;
+
 interface DescentOptions extends MatchOptions {
   readonly restart: number;
   readonly onStep?: (state: () => DescentState) => Promise<void> | undefined;
@@ -136,11 +140,14 @@ export async function descend(
   let element = "sweeps" in from ? from.element : from;
   let sweeps = known?.sweeps ?? 0;
   let pending = [...(known?.pending ?? [])];
+  /** Only where nothing is kept that a descent from this state would not have. */
   const report = async (at: number) => {
+    if (matching.last.size > 0) return;
     const where = { element, sweeps: at, pending: [...pending], open: [...open], gaps: [...gaps] };
     const state = { ...where, duals: new Map(duals) };
     await options.onStep?.(() => state);
   };
+  matching.last.clear();
   if (!known) await report(0);
   for (; (open.size > 0 || pending.length > 0) && sweeps < MOST_SWEEPS; sweeps++) {
     const order = permutation(fold(options.key, "order", options.restart, sweeps), free.length);
@@ -165,6 +172,7 @@ export async function descend(
         element = better;
         for (const each of free) open.add(each);
       }
+      if (isSweepDone && (sweeps + 1) % FRESH_SWEEPS === 0) matching.last.clear();
       await report(isSweepDone ? sweeps + 1 : sweeps);
     }
   }

@@ -2,7 +2,8 @@ import { check } from "../errors.ts";
 import type { Parameters } from "../nets/index.ts";
 import { act, type GroupElement, movedUnits, type SymmetryGroup } from "../symmetry/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { inFloats, type Matching } from "./gains.ts";
+import type { Matching } from "./gains.ts";
+import { inFloats } from "./site-products.ts";
 
 /** How the second of two parameter sets is moved to be like the first. */
 export interface Match {

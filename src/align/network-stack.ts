@@ -2,7 +2,7 @@ import type { Parameters } from "../nets/index.ts";
 import type { SymmetryGroup } from "../symmetry/index.ts";
 import { unfold } from "../symmetry/index.ts";
 import { elementCount, stack, type Tensor, tensor } from "../tensor/index.ts";
-import { type SiteRun, siteRuns } from "./gains.ts";
+import { type SiteRun, siteRuns } from "./sites.ts";
 
 /** Networks side by side, with the places of the units that may be renumbered. */
 export interface NetworkStack {

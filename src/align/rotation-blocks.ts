@@ -1,7 +1,7 @@
 import { act, type Factor, type GroupElement, type SymmetryGroup, sourceCopy } from "../symmetry/index.ts";
 import { assignUnits } from "./assign-units.ts";
 import { bestMatrices, crossGram, identityMatrices, type Rotations } from "./best-matrices.ts";
-import { gainsOf, type Matching } from "./gains.ts";
+import { gainsOf, type Matching, withSecond } from "./gains.ts";
 import { assignHeads } from "./head-gains.ts";
 import type { HeadSet } from "./heads.ts";
 import { innerProduct } from "./match.ts";
@@ -101,7 +101,7 @@ async function assignedUnits(work: Rotations, factor: number, { rotation, signal
   const own = group.factors[factor] as Factor;
   const { size } = own;
   const b = await rotated.of(tensorsOf(group, sites, factor), matrices);
-  const gains = await gainsOf({ ...matching, b }, factor, element);
+  const gains = await gainsOf(withSecond(matching, b), factor, element);
   const { units, gap } = assignUnits(withBestSigns(gains), own, (copy) => ({
     start: (element.permutations[factor] as Int32Array).subarray(copy * size, (copy + 1) * size),
     signal,
@@ -196,7 +196,7 @@ async function withMatricesInside(work: Rotations, set: HeadSet, rotation: Rotat
   const { group, sites } = matching;
   if (heads === null || !group.generators.some((each) => each.factor === heads && each.kind === "sign")) return turned;
   const b = await rotated.of(tensorsOf(group, sites, heads), turned.matrices);
-  const gains = await gainsOf({ ...matching, b }, heads, turned.element);
+  const gains = await gainsOf(withSecond(matching, b), heads, turned.element);
   const { size } = group.factors[heads] as Factor;
   return { ...turned, element: withSigns(gains, turned.element, { factor: heads, size }) };
 }

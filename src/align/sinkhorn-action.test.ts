@@ -4,9 +4,9 @@ import { referenceEngine } from "../engine/index.ts";
 import { mlp, type Parameters, resnet18 } from "../nets/index.ts";
 import { act, discoverSymmetry, identity, randomElement, type SymmetryGroup } from "../symmetry/index.ts";
 import { fold, normal, rngKey, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
-import { siteRuns } from "./gains.ts";
 import { blockFactors } from "./match-weights.ts";
 import { type SoftUnits, softAction } from "./sinkhorn-action.ts";
+import { siteRuns } from "./sites.ts";
 
 const engine = referenceEngine();
 afterAll(() => engine[Symbol.asyncDispose]());

@@ -3,7 +3,8 @@ import { input } from "../graph/index.ts";
 import type { Parameters } from "../nets/index.ts";
 import { refold, unfold } from "../symmetry/index.ts";
 import { allocate, fromNumbers, type Tensor, tensor } from "../tensor/index.ts";
-import { gramEngine, type SiteRun } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
+import type { SiteRun } from "./sites.ts";
 
 /** By factor: a matrix [units, units] for each of its copies, in place of a permutation. */
 export type SoftUnits = ReadonlyMap<number, Float64Array>;

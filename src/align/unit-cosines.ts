@@ -2,7 +2,9 @@ import type { Engine } from "../engine/index.ts";
 import type { Parameters } from "../nets/index.ts";
 import { type Factor, type SymmetryGroup, unfold } from "../symmetry/index.ts";
 import type { Tensor } from "../tensor/index.ts";
-import { gramEngine, inFloats, siteRuns } from "./gains.ts";
+import { gramEngine } from "./gram-engine.ts";
+import { inFloats } from "./site-products.ts";
+import { siteRuns } from "./sites.ts";
 
 interface UnitCosinesOptions {
   readonly engine: Engine;
