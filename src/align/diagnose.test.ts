@@ -4,8 +4,8 @@ import { initializeParameters, mlp, type Parameters } from "../nets/index.ts";
 import { act, discoverSymmetry, randomElement } from "../symmetry/index.ts";
 import { fold, fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
 import { diagnose } from "./diagnose.ts";
-import { everyElement } from "./exhaustive.ts";
-import { layerCosines } from "./layer-cosines.ts";
+import { layerCosines } from "./matching/layer-cosines.ts";
+import { everyElement } from "./weights/exhaustive.ts";
 
 const key = rngKey(21);
 const network = mlp({ input: [12], widths: [24, 24], outputs: 4 });

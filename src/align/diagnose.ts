@@ -1,8 +1,7 @@
 import type { Parameters } from "../nets/index.ts";
 import { compareOrbits, type SymmetryGroup } from "../symmetry/index.ts";
-import { type Chance, type LayerCosines, layerCosines } from "./layer-cosines.ts";
-import type { Match } from "./match.ts";
-import { type MatchOptions, matchWeights } from "./match-weights.ts";
+import { type Chance, type LayerCosines, layerCosines, type Match } from "./matching/index.ts";
+import { type MatchOptions, matchWeights } from "./weights/index.ts";
 
 /** How two checkpoints are related, as far as their weights tell. */
 export type Verdict = "same-orbit" | "same-ancestor" | "aligned" | "different-basins";

@@ -1,26 +1,63 @@
-export type { Batches } from "./activation-moments.ts";
-export { type Assignment, type AssignmentOptions, type AssignmentSize, solveAssignment } from "./assignment.ts";
+export {
+  type ActivationMatchOptions,
+  type ActivationMeasure,
+  type Batches,
+  matchActivations,
+} from "./activations/index.ts";
+export { type Assignment, type AssignmentOptions, type AssignmentSize, solveAssignment } from "./assignment/index.ts";
 export { type Diagnosis, diagnose, type Verdict } from "./diagnose.ts";
-export { type ExhaustiveMatch, type ExhaustiveOptions, everyElement, exhaustiveMatch } from "./exhaustive.ts";
-export type { FrankWolfeStep } from "./frank-wolfe.ts";
-export { type Chance, type LayerCosines, layerCosines, type WeightCosines } from "./layer-cosines.ts";
-export type { Learned, LearnedMatch, LearnedMatchOptions, LearnedMatchProgress } from "./learned-match.ts";
-export type { ClassMatch, Match, StartName } from "./match.ts";
-export { type ActivationMatchOptions, type ActivationMeasure, matchActivations } from "./match-activations.ts";
+export {
+  type Learned,
+  type LearnedMatch,
+  type LearnedMatchOptions,
+  type LearnedMatchProgress,
+  matchSinkhorn,
+  matchStraightThrough,
+  type SinkhornData,
+  type SinkhornMatchOptions,
+  type StraightThroughOptions,
+} from "./learned/index.ts";
 export {
   type CycleConsistentMerge,
   type CycleConsistentOptions,
+  type FrankWolfeStep,
+  type ManyMerge,
+  type ManyOptions,
+  type ManyProgress,
   matchCycleConsistently,
-} from "./match-cycle-consistently.ts";
-export { matchGreedily } from "./match-greedily.ts";
-export type { ManyMerge, ManyOptions, ManyProgress, PairMatch, StartOutcome } from "./match-many.ts";
-export { matchWithRotations, type RotatedMatch, type RotationOptions } from "./match-rotations.ts";
-export { matchSinkhorn, type SinkhornData, type SinkhornMatchOptions } from "./match-sinkhorn.ts";
-export { type MatchState, restoreState, type StoredState, storeState } from "./match-state.ts";
-export { matchStraightThrough, type StraightThroughOptions } from "./match-straight-through.ts";
-export { type MatchOptions, type MatchProgress, matchWeights } from "./match-weights.ts";
-export { average, type Merge, mergeAligned, taskArithmetic } from "./merge.ts";
-export { mergeMany } from "./merge-many.ts";
-export { type RepairOptions, repair } from "./repair.ts";
-export { type Rotation, rotate } from "./rotate.ts";
-export { unitCosines } from "./unit-cosines.ts";
+  mergeMany,
+  type PairMatch,
+  type StartOutcome,
+} from "./many/index.ts";
+export {
+  type Chance,
+  type ClassMatch,
+  type LayerCosines,
+  layerCosines,
+  type Match,
+  type StartName,
+  unitCosines,
+  type WeightCosines,
+} from "./matching/index.ts";
+export { average, type Merge, mergeAligned, type RepairOptions, repair, taskArithmetic } from "./merging/index.ts";
+export {
+  matchWithRotations,
+  type RotatedMatch,
+  type Rotation,
+  type RotationOptions,
+  rotate,
+} from "./rotations/index.ts";
+export {
+  type ExhaustiveMatch,
+  type ExhaustiveOptions,
+  everyElement,
+  exhaustiveMatch,
+  type MatchOptions,
+  type MatchProgress,
+  type MatchState,
+  matchGreedily,
+  matchWeights,
+  restoreState,
+  type StoredState,
+  storeState,
+} from "./weights/index.ts";

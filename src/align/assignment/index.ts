@@ -1,0 +1,1 @@
+export { type Assignment, type AssignmentOptions, type AssignmentSize, solveAssignment } from "./assignment.ts";
