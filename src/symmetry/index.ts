@@ -51,5 +51,6 @@ export { compareOrbits, type OrbitComparison } from "./same-orbit.ts";
 export { type Shift, shiftsOf } from "./shifts.ts";
 export { type Stabiliser, stabiliser, type UnitSet } from "./stabiliser.ts";
 export { innerFactor, type StrandUnfolding, strandUnfoldings } from "./strand-unfolding.ts";
+export { isMove } from "./tolerance.ts";
 export { layoutOfOne, refold, type Unfolding, unfold, unfoldingOf } from "./unfold.ts";
 export { type AffineUnit, type Reader, type UnitRoles, type UnitSite, unitRoles } from "./unit-roles.ts";

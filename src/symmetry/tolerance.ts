@@ -40,7 +40,8 @@ export async function toleranceFor(
   return Number.isFinite(response) ? Math.max(SCALED, ROUNDINGS * response) : SCALED;
 }
 
-function isMove({ scales }: GroupElement): boolean {
+/** Whether an element only moves units and flips them. */
+export function isMove({ scales }: GroupElement): boolean {
   return scales.every((each) => each.every((scale) => Math.abs(scale) === 1));
 }
 

@@ -119,6 +119,18 @@ describe("certify", () => {
     expect(stdout).toMatch(/NOT the same function.*\n.*layers\.1/);
   });
 
+  it("takes weights that differ by a rounding for one function", async () => {
+    const { tensors, metadata } = await tensorsIn(trained);
+    const entries = Object.entries(tensors).map(([name, { shape, data }]) => {
+      const rounded = Float32Array.from(data as Float32Array, (x) => Math.fround(Math.fround(x * 0.7) / 0.7));
+      return [name, tensor("float32", shape, rounded)] as const;
+    });
+    rewrite("rounded.safetensors", Object.fromEntries(entries), metadata);
+    const found = await json("certify", trained, "rounded.safetensors");
+    expect(found).toMatchObject({ sameFunction: true, sameOrbit: true });
+    expect(found.maxRelative).toBeGreaterThan(1e-12);
+  });
+
   it("says through which element one file becomes the other", async () => {
     await json("orbit", trained, "-o", "moved.safetensors", "--spread", "1", "--seed", "9");
     const { element } = await json("certify", trained, "moved.safetensors", "--group");
