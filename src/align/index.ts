@@ -57,6 +57,7 @@ export {
   type MatchState,
   matchGreedily,
   matchWeights,
+  matchWithScales,
   restoreState,
   type StoredState,
   storeState,

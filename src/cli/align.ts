@@ -4,6 +4,7 @@ import {
   matchGreedily,
   matchWeights,
   matchWithRotations,
+  matchWithScales,
   type RotatedMatch,
 } from "../align/index.ts";
 import { check } from "../errors.ts";
@@ -42,6 +43,7 @@ export const command: Command = {
   options: {
     method: { value: "NAME", help: `${methods.join(", ")} (weights); activations and ste need --data` },
     rotations: { help: "also turn what matrices act on: residual streams, the inside of heads" },
+    scales: { help: "also give units the scales of those that they are matched to" },
     restarts: { value: "N", help: "starts of the descent: fingerprints, as they stand, then random ones (2)" },
     ...outputOptions,
     ...weightsOptions,
@@ -151,11 +153,18 @@ function settingOf(call: Call): Setting {
     message: "is needed by the method activations",
     remedy: "name a data set",
   }));
-  check(method === "weights" || call.options.rotations !== true, () => ({
+  for (const option of ["rotations", "scales"]) {
+    check(method === "weights" || call.options[option] !== true, () => ({
+      code: "usage",
+      where: `--${option}`,
+      message: `expected the method weights, got ${method}`,
+      remedy: `leave --${option} out`,
+    }));
+  }
+  check(!(call.options.rotations && call.options.scales), () => ({
     code: "usage",
-    where: "--rotations",
-    message: `expected the method weights, got ${method}`,
-    remedy: "leave --rotations out",
+    where: "--scales",
+    message: "expected either --rotations or --scales, got both",
   }));
   checkLearning(call, method);
   return { method, seed, restarts: hasStarts ? (restarts ?? defaultRestarts) : null };
@@ -177,6 +186,7 @@ async function matched(
   if (isLearned(method)) return await matchedByLearning(call, [x, y], { weights, engine, method, restarts });
   using bar = progressBar({ quiet: call.quiet });
   const options = matchOptions(call, { engine, bar, restarts });
+  if (call.options.scales === true) return await matchWithScales(x, y, group, options);
   if (call.options.rotations === true) return await matchWithRotations(x, y, group, options);
   return await partial.match((resumed) => matchWeights(x, y, group, { ...options, ...resumed }));
 }

@@ -248,6 +248,23 @@ function orders(list: readonly number[]): number[][] {
   return list.flatMap((first) => orders(list.filter((each) => each !== first)).map((rest) => [first, ...rest]));
 }
 
+it("gives units their scales back, so that replay does", async () => {
+  await json("orbit", a, "-o", "scaled.safetensors", "--seed", "6");
+  const found = await json("align", a, "scaled.safetensors", "-o", "unscaled.safetensors", "--scales");
+  expect(found.certificate.ok).toBe(true);
+  const [before, after] = await Promise.all([a, "unscaled.safetensors"].map(tensorsIn));
+  for (const [name, tensor] of Object.entries(before?.tensors ?? {})) {
+    const restored = toNumbers(after?.tensors[name] as Tensor);
+    for (const [i, x] of toNumbers(tensor).entries()) expect(restored[i]).toBeCloseTo(x, 5);
+  }
+  await json("replay", "unscaled.safetensors.json", "-o", "unscaled-again.safetensors");
+  expect(bytes("unscaled-again.safetensors")).toEqual(bytes("unscaled.safetensors"));
+  expect(await refusal("align", a, b, "-o", "x.npz", "--scales", "--rotations")).toMatch(/^--scales: expected either/);
+  expect(await refusal("align", a, b, "-o", "x.npz", "--scales", "--method", "greedy")).toMatch(
+    /^--scales: expected the/,
+  );
+});
+
 describe("replay", () => {
   it("writes the same bytes again, from any folder, and without the first checkpoint", async () => {
     await json("replay", `${out}.json`, "-o", "again.safetensors");

@@ -12,3 +12,4 @@ export {
   matchWeights,
   startOf,
 } from "./match-weights.ts";
+export { matchWithScales } from "./match-with-scales.ts";
