@@ -8,6 +8,7 @@ import { rngKey } from "../src/tensor/index.ts";
 import { evaluate, memberParameters, train } from "../src/train/index.ts";
 import { type GainKind, gainKinds, timeAssignment } from "./assignment.ts";
 import { syntheticImages, type Timing, timeSteps, timingOf } from "./harness.ts";
+import { timeTopEigenvalues } from "./hessian.ts";
 import { timeLlamaAlign, timeResnetAlign } from "./large-align.ts";
 import { type MatchingPair, matchingPairs, timeMatching } from "./matching.ts";
 import { timeReading } from "./read-safetensors.ts";
@@ -186,6 +187,15 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
     title: "dense Hessian of the last layer (1,010 parameters) of 784-100-10 on 1,000 images in float64",
     peer: { script: "toy_minima", targets: { "last-layer": 5 } },
     run: (engine) => timeHessian(engine, "last-layer"),
+  },
+  "top-eigenvalues": {
+    title: "ten largest Hessian eigenvalues of 784-512-512-10 on 10,000 digits of MNIST, residuals up to 1 %",
+    peer: { script: "hessian", targets: { power: 3, arpack: 0 } },
+    run: async (engine) => {
+      const { timing, products, ok, largest, tenth } = await timeTopEigenvalues(engine);
+      const text = `${products} products, largest ${largest.toPrecision(4)}, tenth ${tenth.toPrecision(4)}`;
+      return { ...timing, outcome: { text, ok } };
+    },
   },
   mnist: {
     title: "MLP 784-512-512-10 on MNIST, 10 epochs of SGD, batch 128",

@@ -1,7 +1,7 @@
 export { batchOrder } from "./batch-order.ts";
 export { DivergenceError } from "./divergence.ts";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.ts";
-export { checkFit, outputsFor } from "./fit.ts";
+export { checkFit, checkSplit, outputsFor } from "./fit.ts";
 export { stackMembers, unstackMembers } from "./members.ts";
 export type { Optimizer } from "./optimizers.ts";
 export type { TrainOptions } from "./options.ts";

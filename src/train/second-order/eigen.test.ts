@@ -50,6 +50,25 @@ describe.each(cases)("a symmetric matrix (%s)", (_, { matrix, eigenvalues, right
   });
 });
 
+describe("a matrix of low rank", () => {
+  it.each([2, 10, 20])("has as many eigenvalues of nothing but rounding as it lacks (%i of 80)", (rank) => {
+    const n = 80;
+    for (const seed of [0, 1, 2]) {
+      const factor = Array.from({ length: rank * n }, (_, i) => Math.sin(0.37 * i * i + seed));
+      const entry = (i: number, j: number) =>
+        Array.from({ length: rank }, (_, r) => (factor[r * n + i] as number) * (factor[r * n + j] as number));
+      const matrix = Float64Array.from({ length: n * n }, (_, at) =>
+        entry(Math.floor(at / n), at % n).reduce((sum, x) => sum + x),
+      );
+      const values = symmetricEigenvalues(matrix, n);
+      const trace = factor.reduce((sum, x) => sum + x * x, 0);
+      const rounding = accuracy * n * trace;
+      expect(values.filter((value) => Math.abs(value) > rounding).length).toBe(rank);
+      expect(Math.abs(values.reduce((sum, x) => sum + x) - trace)).toBeLessThan(rounding);
+    }
+  });
+});
+
 describe("cholesky", () => {
   it("refuses a matrix that is not positive definite", () => {
     expect(cholesky(Float64Array.of(1, 2, 2, 1), 2)).toBeNull();

@@ -121,9 +121,11 @@ const mostSweeps = 60;
 /** Diagonalises a tridiagonal matrix in place; the rows of `vectors` are rotated along. */
 function implicitQl(d: Float64Array, e: Float64Array, vectors: Float64Array | null): void {
   const n = d.length;
+  // Rows of zeros leave blocks of nothing but rounding, which no sweep makes smaller.
+  const rounding = Number.EPSILON * largestOf(d, e);
   for (let low = 0; low < n; low++) {
     for (let sweeps = 0; ; sweeps++) {
-      const high = firstSplit(d, e, low);
+      const high = firstSplit(d, e, { low, rounding });
       if (high === low) break;
       if (sweeps === mostSweeps)
         throw new Error(`internal: eigenvalue ${low} of ${n} did not settle in ${sweeps} sweeps`);
@@ -132,10 +134,18 @@ function implicitQl(d: Float64Array, e: Float64Array, vectors: Float64Array | nu
   }
 }
 
-function firstSplit(d: Float64Array, e: Float64Array, low: number): number {
+function largestOf(...arrays: readonly Float64Array[]): number {
+  return Math.max(...arrays.map((each) => each.reduce((most, x) => Math.max(most, Math.abs(x)), 0)));
+}
+
+function firstSplit(
+  d: Float64Array,
+  e: Float64Array,
+  { low, rounding }: { readonly low: number; readonly rounding: number },
+): number {
   for (let m = low; m < d.length - 1; m++) {
     const size = Math.abs(d[m] as number) + Math.abs(d[m + 1] as number);
-    if (Math.abs(e[m] as number) <= Number.EPSILON * size) return m;
+    if (Math.abs(e[m] as number) <= Math.max(Number.EPSILON * size, rounding)) return m;
   }
   return d.length - 1;
 }
