@@ -101,7 +101,7 @@ export function distanceLine({ aligned, distances: { chord, perParameter, geodes
 const columns = 61;
 
 /** The loss at even steps, interpolated between the points. */
-function evenly({ points }: Profile): (readonly [number, number])[] {
+export function evenly({ points }: Profile): (readonly [number, number])[] {
   return Array.from({ length: columns }, (_, column) => {
     const t = column / (columns - 1);
     const right = Math.max(

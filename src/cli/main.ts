@@ -12,7 +12,7 @@ enableCompileCache();
 
 const [name, ...words] = process.argv.slice(2);
 /** Errors that are not about what was typed. */
-const exitStatus: Readonly<Record<string, number>> = { diverged: 1, interrupted: 130 };
+const exitStatus: Readonly<Record<string, number>> = { diverged: 1, "not-converged": 1, interrupted: 130 };
 const wantsJson = process.argv.includes("--json");
 
 // A reader such as `head` that has seen enough is no reason to complain.

@@ -71,7 +71,8 @@ function cornerName(i: number, ending: string): string {
   return `corner-${String(i).padStart(3, "0")}${ending}`;
 }
 
-function pairOf(call: Call): readonly [number, number] {
+/** The two units that `--units` names. */
+export function pairOf(call: Call): readonly [number, number] {
   const units = numbersOf(call, "units", { least: 0, whole: true });
   check(units?.length === 2, () => ({
     code: "usage",

@@ -18,4 +18,4 @@ export { type PlateauWalk, plateauWalk } from "./plateau-walk.ts";
 export { type Reduction, reduce, reductionError } from "./reduce.ts";
 export { resizedNetwork } from "./resized-network.ts";
 export { type Parity, type UnitFunction, unitFunction } from "./unit-function.ts";
-export { inTypesOf } from "./unit-rows.ts";
+export { inFloat64, inTypesOf, type Rows, resizedShape, rowsAt, withRows } from "./unit-rows.ts";
