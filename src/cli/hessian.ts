@@ -46,7 +46,7 @@ export const command: Command = {
     probes: { value: "N", help: "random vectors for the density or the trace (10; hutch++ 30)" },
     trace: { value: "HOW", help: "top: hutchinson or hutch++ (hutchinson beside the eigenvectors)" },
     only: { value: "NAMES", help: "tensors whose Hessian it is; the others are held fixed (all)" },
-    dtype: { value: "NAME", help: "float32 or float64 (float32; with --full float64)" },
+    dtype: { value: "NAME", help: "float32 or float64 (as stored; with --full float64)" },
     batch: { value: "N", help: "samples per run of the engine (what fits into memory)" },
     out: { short: "o", value: "FILE", help: "draw the eigenvalues or the density as an SVG figure" },
     force: { help: "replace the file if it is there" },
@@ -76,8 +76,10 @@ async function run(call: Call): Promise<Outcome> {
   const [figure, isForced] = [textOf(call, "out"), call.options.force === true];
   if (figure !== undefined) await checkTarget(figure, [path], isForced);
   await using engine = await engineOf(call);
-  const options = { ...optionsOf(call, mode), engine, split };
-  const setting = { network: weights.network(), parameters: await weights.read(), dataset, options };
+  const parameters = await weights.read();
+  const isWide = mode === "full" || Object.values(parameters).some(({ dtype }) => dtype === "float64");
+  const options = { ...optionsOf(call, isWide ? "float64" : "float32"), engine, split };
+  const setting = { network: weights.network(), parameters, dataset, options };
   const found = await measures[mode](call, setting);
   const { loss, gradientNorm, trace, layout } = found;
   const kinks = kinksIn(setting.network, layout);
@@ -105,11 +107,11 @@ async function run(call: Call): Promise<Outcome> {
   };
 }
 
-function optionsOf(call: Call, mode: Mode) {
+function optionsOf(call: Call, dtype: "float32" | "float64") {
   const only = textOf(call, "only")?.split(",");
   const batchSize = numberOf(call, "batch", whole);
   return {
-    dtype: choiceOf(call, "dtype", ["float32", "float64"], mode === "full" ? "float64" : "float32"),
+    dtype: choiceOf(call, "dtype", ["float32", "float64"], dtype),
     ...(only && { only }),
     ...(batchSize !== undefined && { batchSize }),
   };
