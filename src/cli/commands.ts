@@ -50,6 +50,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "the barrier between two networks, by every definition",
     load: () => import("./barrier.ts"),
   },
+  hessian: {
+    summary: "curvature of the loss: eigenvalues, their density, trace",
+    load: () => import("./hessian.ts"),
+  },
   expand: {
     summary: "a wider network of the same function",
     load: () => import("./expand.ts"),
@@ -61,6 +65,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   plateau: {
     summary: "walk at constant loss to another numbering of a layer",
     load: () => import("./plateau.ts"),
+  },
+  path: {
+    summary: "the path on which two units change places",
+    load: () => import("./path.ts"),
+  },
+  critical: {
+    summary: "what a critical point becomes in wider networks",
+    load: () => import("./critical.ts"),
   },
   count: {
     summary: "exact numbers of equivalent minima, saddles and their subspaces",
