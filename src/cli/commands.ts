@@ -78,5 +78,9 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "exact numbers of equivalent minima, saddles and their subspaces",
     load: () => import("./count.ts"),
   },
+  reproduce: {
+    summary: "run a paper's experiments again and check its claims",
+    load: () => import("./reproduce.ts"),
+  },
   data: { summary: "fetch, verify and describe a data set", load: () => import("./data.ts") },
 };

@@ -12,6 +12,7 @@ export { type NativeEngineOptions, nativeEngine } from "./native-engine.ts";
 export { checkNetworkTarget, writeNetwork } from "./network-file.ts";
 export { type PartialWork, readPartial, writePartial } from "./partial-file.ts";
 export { formatSeconds, type ProgressBar, type ProgressReport, progressBar } from "./progress-bar.ts";
+export { type TaskStore, taskStore } from "./task-store.ts";
 export { runTraining, type TrainingResult, type TrainingRun } from "./training-run.ts";
 export { weightsDigest } from "./weights-digest.ts";
 export { openWeights, type WeightsFile, type WeightsOptions } from "./weights-file.ts";
