@@ -10,9 +10,10 @@ it.each([
   [
     "tensor",
     tensor,
-    `allocate bfloat16Bits bfloat16Value broadcastShapes bytesPerElement checkShape convert dtypes elementCount
-     float16Bits float16Value fold formatShape fromNumbers isFloat normal normalizeAxis partOf permutation reshape rngKey
-     sameShape stack stridesOf tensor tensorBytes tensorFromBytes threefry2x32 toNumbers uniform viewBytes zeros`,
+    `allocate bfloat16Bits bfloat16Value broadcastShapes byteLength bytesPerElement checkShape convert dtypes
+     elementCount float16Bits float16Value fold formatShape fromNumbers held isFloat isLazy lazyTensor
+     normal normalizeAxis partOf permutation release reshape rngKey sameShape shelf stack stridesOf tensor
+     tensorBytes tensorFromBytes threefry2x32 toNumbers uniform viewBytes zeros`,
   ],
   [
     "graph",

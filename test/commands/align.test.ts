@@ -249,8 +249,8 @@ function orders(list: readonly number[]): number[][] {
 }
 
 it("gives units their scales back, so that replay does", async () => {
-  await json("orbit", a, "-o", "scaled.safetensors", "--seed", "6");
-  const found = await json("align", a, "scaled.safetensors", "-o", "unscaled.safetensors", "--scales");
+  await json("orbit", a, "-o", "rescaled.safetensors", "--seed", "6");
+  const found = await json("align", a, "rescaled.safetensors", "-o", "unscaled.safetensors", "--scales");
   expect(found.certificate.ok).toBe(true);
   const [before, after] = await Promise.all([a, "unscaled.safetensors"].map(tensorsIn));
   for (const [name, tensor] of Object.entries(before?.tensors ?? {})) {
