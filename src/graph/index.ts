@@ -20,6 +20,7 @@ export {
   arithmeticOperators,
   type ConvAttributes,
   comparisonOperators,
+  elementwiseOperators,
   type Operator,
   type OperatorAttributes,
   type PoolAttributes,

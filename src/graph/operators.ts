@@ -179,3 +179,16 @@ export const comparisonOperators = [
   "GreaterOrEqual",
 ] as const satisfies readonly Operator[];
 export type ComparisonOperator = (typeof comparisonOperators)[number];
+
+/** Operators whose result has at each index what the operands, broadcast, have there. */
+export const elementwiseOperators = [
+  ...unaryOperators,
+  ...arithmeticOperators,
+  ...comparisonOperators,
+  "Not",
+  "Cast",
+  "And",
+  "Or",
+  "Where",
+  "Surrogate",
+] as const satisfies readonly Operator[];

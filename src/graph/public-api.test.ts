@@ -19,7 +19,7 @@ it.each([
     "graph",
     graph,
     `Value adjoint apply arithmeticOperators averagePool binaryCrossEntropy comparisonOperators concat constant conv
-     crossEntropy ensemble expand expandDefinitions fill globalAveragePool grad hessianVectorProduct infer input
+     crossEntropy elementwiseOperators ensemble expand expandDefinitions fill globalAveragePool grad hessianVectorProduct infer input
      inputsOf maxPool meanSquaredError oneHot planLoop range refuseOpaque rewrite scalar simplify stopGradient
      straightThroughSign substitute sumTo surrogate swapLastAxes topologicalOrder unaryOperators where withOperands`,
   ],

@@ -1,10 +1,8 @@
 import {
-  arithmeticOperators,
   type ConvAttributes,
-  comparisonOperators,
+  elementwiseOperators,
   type Operator,
   type PoolAttributes,
-  unaryOperators,
   type Value,
 } from "../graph/index.ts";
 import { elementCount, type Shape, stridesOf, type Tensor, toNumbers } from "../tensor/index.ts";
@@ -204,24 +202,11 @@ function normalization(reading: Reading<"LayerNormalization" | "RMSNormalization
   });
 }
 
-/** Operators whose result has at each index what the operands, broadcast, have there. */
-const elementwiseOperators: readonly Operator[] = [
-  ...unaryOperators,
-  ...arithmeticOperators,
-  ...comparisonOperators,
-  "Not",
-  "Cast",
-  "And",
-  "Or",
-  "Where",
-  "Surrogate",
-  "Softmax",
-  "LogSoftmax",
-  "Expand",
-];
-
 const rules: { readonly [O in Operator]?: Rule<O> } = {
   ...Object.fromEntries(elementwiseOperators.map((op) => [op, elementwise])),
+  Softmax: elementwise,
+  LogSoftmax: elementwise,
+  Expand: elementwise,
   Input: () => {},
   Constant: (reading) => {
     const { value } = reading.value.attributes;

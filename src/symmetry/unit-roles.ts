@@ -1,12 +1,5 @@
 import { check, InputError } from "../errors.ts";
-import {
-  arithmeticOperators,
-  comparisonOperators,
-  type Operator,
-  topologicalOrder,
-  unaryOperators,
-  type Value,
-} from "../graph/index.ts";
+import { elementwiseOperators, type Operator, topologicalOrder, type Value } from "../graph/index.ts";
 import type { Discovery } from "./discover.ts";
 import type { Block, Factor, Generator, Layout, Run, Site } from "./group.ts";
 import { runsOf, sizeOf } from "./indexing.ts";
@@ -212,26 +205,13 @@ function parameterBehind({ discovery }: Scene, value: Value): string | null {
   return isInput(behind) && discovery.parameters.has(behind.attributes.name) ? behind.attributes.name : null;
 }
 
-const elementwise: ReadonlySet<Operator> = new Set<Operator>([
-  ...unaryOperators,
-  ...arithmeticOperators,
-  ...comparisonOperators,
-  "Not",
-  "Cast",
-  "And",
-  "Or",
-  "Where",
-  "Surrogate",
-  "Expand",
-  "Transpose",
-  "Reshape",
-]);
+const separate: ReadonlySet<Operator> = new Set<Operator>([...elementwiseOperators, "Expand", "Transpose", "Reshape"]);
 
 /** Throws where a value mixes units otherwise than by a contraction with weights. */
 function checkSeparate(scene: Scene, value: Value): void {
   const touched = value.operands.filter((operand) => scene.axesOf(operand).length > 0);
   const isWritten = scene.axesOf(value).length > 0;
-  if ((touched.length === 0 && !isWritten) || elementwise.has(value.op) || isInput(value)) return;
+  if ((touched.length === 0 && !isWritten) || separate.has(value.op) || isInput(value)) return;
   if (value.op === "Constant" || contractedAxes(value).length > 0) {
     if (isGrouped(value)) scene.refuse("a layer of units with weights of their own", "a grouped convolution");
     return;

@@ -1,15 +1,13 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { architectures, randomParameters } from "../../../test/architectures/index.ts";
-import { trainedPair } from "../../../test/trained-networks.ts";
+import { lossesHalfWay, permutations, trainedPair } from "../../../test/trained-networks.ts";
 import { digitsDataset, takeSamples } from "../../data/index.ts";
 import { referenceEngine } from "../../engine/index.ts";
 import { mlp, type Network, type Parameters, resnet18, vgg11 } from "../../nets/index.ts";
 import { act, compareOrbits, discoverSymmetry, identity, inverse, randomElement } from "../../symmetry/index.ts";
 import { fold, normal, rngKey, type Tensor, tensor, tensorBytes, toNumbers } from "../../tensor/index.ts";
-import { evaluate } from "../../train/index.ts";
 import { matchingOf } from "../matching/gains.ts";
 import { gramEngine } from "../matching/gram-engine.ts";
-import { average } from "../merging/merge.ts";
 import { matchWeights } from "../weights/match-weights.ts";
 import { learnedUnits, matchSinkhorn, type SinkhornMatchOptions } from "./match-sinkhorn.ts";
 
@@ -39,17 +37,8 @@ function squaredDistance(x: Parameters, y: Parameters): number {
   }, 0);
 }
 
-async function halfWay(network: Network, a: Parameters, others: readonly Parameters[]): Promise<number[]> {
-  const middles = others.map((other) => average([a, other]));
-  const found = await evaluate(network, middles, dataset, { engine, split: "train" });
-  return found.map(({ loss }) => loss);
-}
-
-/** Every permutation of 0..n-1. */
-function permutations(n: number): number[][] {
-  if (n === 0) return [[]];
-  return permutations(n - 1).flatMap((rest) => Array.from({ length: n }, (_, at) => rest.toSpliced(at, 0, n - 1)));
-}
+const halfWay = (network: Network, a: Parameters, others: readonly Parameters[]) =>
+  lossesHalfWay(network, [a, others], { dataset, engine });
 
 /** What two ways to compute the same loss differ by. */
 const ROUNDING = 1e-12;

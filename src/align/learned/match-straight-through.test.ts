@@ -1,13 +1,11 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { randomParameters } from "../../../test/architectures/index.ts";
-import { trainedPair } from "../../../test/trained-networks.ts";
+import { lossesHalfWay, permutations, trainedPair } from "../../../test/trained-networks.ts";
 import { digitsDataset, takeSamples } from "../../data/index.ts";
 import { referenceEngine } from "../../engine/index.ts";
 import { mlp, type Network, type Parameters } from "../../nets/index.ts";
 import { act, discoverSymmetry, identity, randomElement } from "../../symmetry/index.ts";
 import { rngKey, tensorBytes } from "../../tensor/index.ts";
-import { evaluate } from "../../train/index.ts";
-import { average } from "../merging/merge.ts";
 import { matchWeights } from "../weights/match-weights.ts";
 import { matchStraightThrough, type StraightThroughOptions } from "./match-straight-through.ts";
 
@@ -24,17 +22,8 @@ async function caseOf(widths: readonly number[], own = key) {
   return { network, group: discoverSymmetry(network), a, b };
 }
 
-async function halfWay(network: Network, a: Parameters, others: readonly Parameters[]): Promise<number[]> {
-  const middles = others.map((other) => average([a, other]));
-  const found = await evaluate(network, middles, dataset, { engine, split: "train" });
-  return found.map(({ loss }) => loss);
-}
-
-/** Every permutation of 0..n-1. */
-function permutations(n: number): number[][] {
-  if (n === 0) return [[]];
-  return permutations(n - 1).flatMap((rest) => Array.from({ length: n }, (_, at) => rest.toSpliced(at, 0, n - 1)));
-}
+const halfWay = (network: Network, a: Parameters, others: readonly Parameters[]) =>
+  lossesHalfWay(network, [a, others], { dataset, engine });
 
 /** What two ways to compute the same loss differ by. */
 const ROUNDING = 1e-12;
