@@ -4,7 +4,7 @@ import { InputError } from "../errors.ts";
 import { readPartial, writePartial } from "../node/index.ts";
 import { interruptSignal } from "./interrupt.ts";
 
-/** A crash loses at most this much work, or one set of units where that takes longer. */
+/** A crash loses at most this much work, or what lies between two states where that takes longer. */
 const saveEveryMilliseconds = 10_000;
 
 /** A matching that keeps where it is in a file, until its output is written. */
