@@ -188,7 +188,7 @@ async function matched(
   { weights, partial, method, restarts }: Setting & { readonly weights: WeightsFile; readonly partial: PartialMatch },
 ): Promise<Match | LearnedMatch | RotatedMatch> {
   const { group } = weights.discovery;
-  await using engine = await engineOf(call);
+  await using engine = await engineOf(call, { spins: false });
   if (method === "activations") return await matchedOnData(call, [x, y], { weights, engine });
   if (restarts === null) return await matchGreedily(x, y, group, { engine });
   if (isLearned(method)) return await matchedByLearning(call, [x, y], { weights, engine, method, restarts });

@@ -31,7 +31,7 @@ async function run(call: Call): Promise<Outcome> {
   await using a = await weightsOf(first, call);
   const x = await a.read();
   for (const other of others) await secondOf(call, { a, x, path: other });
-  await using engine = await engineOf(call);
+  await using engine = await engineOf(call, { spins: false });
   using bar = progressBar({ quiet: call.quiet });
   const options = matchOptions(call, { engine, bar });
   const pairs: Pair[] = [];

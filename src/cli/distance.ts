@@ -33,7 +33,7 @@ async function run(call: Call): Promise<Outcome> {
   const { group } = a.discovery;
   const spheres = spheresOf(a.discovery);
   const [u, v] = [scaleFixed(call, a.discovery, x), scaleFixed(call, a.discovery, y)];
-  await using engine = await engineOf(call);
+  await using engine = await engineOf(call, { spins: false });
   using bar = progressBar({ quiet: call.quiet });
   const options = matchOptions(call, { engine, bar });
   const json = {

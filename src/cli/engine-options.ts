@@ -14,10 +14,10 @@ export function engineName(call: Call): "cpu" | "webgpu" | "reference" {
   return choiceOf(call, "engine", ["cpu", "webgpu", "reference"], "cpu");
 }
 
-/** The engine that `--engine` names. */
-export async function engineOf(call: Call): Promise<Engine> {
+/** The engine that `--engine` names; where much is computed beside it, its threads had better not spin. */
+export async function engineOf(call: Call, { spins = true } = {}): Promise<Engine> {
   const name = engineName(call);
   const threads = numberOf(call, "threads", { least: 1, most: 1024, whole: true });
   if (name === "reference") return referenceEngine();
-  return nativeEngine({ provider: name, ...(threads !== undefined && { threads }) });
+  return nativeEngine({ provider: name, spins, ...(threads !== undefined && { threads }) });
 }

@@ -46,7 +46,7 @@ async function run(call: Call): Promise<Outcome> {
   await checkTarget(output, call.positionals, isForced);
   const models = [await a.read()];
   for (const path of others) models.push(await readLike(a, { path, like: models[0] as Parameters, call }));
-  await using engine = await engineOf(call);
+  await using engine = await engineOf(call, { spins: false });
   const setting: Averaging = { a, models, engine, ...how, repair: repairOf(call, data) };
   const stages = await stagesOf(call, setting);
   const found = data ? await measured(a.network(), stages, { engine, data }) : await expected(call, setting);

@@ -7,11 +7,16 @@ export interface NativeEngineOptions {
   /** Threads that one operator may use; defaults to all processors. */
   readonly threads?: number;
   readonly provider?: "cpu" | "webgpu";
+  /**
+   * Whether idle threads spin rather than sleep; defaults to true. That is a tenth faster while the engine has all the work,
+   * as in training, and takes half of the time from JavaScript that runs in between, as in matching.
+   */
+  readonly spins?: boolean;
 }
 
 /** ONNX Runtime in this process: CPU kernels, or WebGPU where a Vulkan, Metal or Direct3D device is present. */
 export async function nativeEngine(options: NativeEngineOptions = {}): Promise<Engine> {
-  const { threads = availableParallelism(), provider = "cpu" } = options;
+  const { threads = availableParallelism(), provider = "cpu", spins = true } = options;
   const ort = await loadRuntime();
   const engine = ortEngine(ort, {
     provider,
@@ -20,6 +25,7 @@ export async function nativeEngine(options: NativeEngineOptions = {}): Promise<E
       interOpNumThreads: 1,
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
+      ...(!spins && { extra: { session: { intra_op: { allow_spinning: "0" } } } }),
     },
     writesInPlace: true,
   });
