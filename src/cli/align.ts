@@ -78,17 +78,9 @@ async function run(call: Call): Promise<Outcome> {
   checkSameTypes(x, y, second);
   const digests = { a: weightsDigest(x), b: weightsDigest(y) };
   const start = performance.now();
-  const isLarge = Object.values(y).some(isLazy);
   const partial = await openPartial(`${output}.partial`, {
-    settings: {
-      orbifold: version(),
-      ...setting,
-      ...digests,
-      engine: engineName(call),
-      options: optionsOf(call),
-      isLarge,
-    },
-    isLarge,
+    settings: { orbifold: version(), ...setting, ...digests, engine: engineName(call), options: optionsOf(call) },
+    isLarge: Object.values(y).some(isLazy),
   });
   const match = await matched(call, [x, y], { weights: a, partial, ...setting });
   const seconds = (performance.now() - start) / 1000;

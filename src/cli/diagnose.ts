@@ -1,11 +1,10 @@
 import { type Diagnosis, diagnose, type Verdict } from "../align/index.ts";
-import type { Parameters } from "../nets/index.ts";
-import { progressBar, type WeightsFile } from "../node/index.ts";
+import { progressBar } from "../node/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
 import { formatPercent, table } from "./format.ts";
 import { matchOptions } from "./matching.ts";
-import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
+import { readLike } from "./same-network.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 
 export const command: Command = {
@@ -30,13 +29,13 @@ async function run(call: Call): Promise<Outcome> {
   const [first, ...others] = call.positionals as readonly [string, ...string[]];
   await using a = await weightsOf(first, call);
   const x = await a.read();
-  for (const other of others) await secondOf(call, { a, x, path: other });
+  for (const other of others) await readLike(a, { path: other, like: x, call });
   await using engine = await engineOf(call, { spins: false });
   using bar = progressBar({ quiet: call.quiet });
   const options = matchOptions(call, { engine, bar });
   const pairs: Pair[] = [];
   for (const other of others) {
-    const y = await secondOf(call, { a, x, path: other });
+    const y = await readLike(a, { path: other, like: x, call });
     pairs.push({ a: first, b: other, ...(await diagnose(x, y, a.discovery.group, options)) });
   }
   const evidence = pairs.toSorted((one, next) => rankOf(one) - rankOf(next))[0];
@@ -52,21 +51,6 @@ function rankOf({ verdict, alignFirst }: Pair): number {
 }
 
 const fromWorst: readonly Verdict[] = ["different-basins", "same-orbit", "aligned", "same-ancestor"];
-
-interface Second {
-  readonly a: WeightsFile;
-  readonly x: Parameters;
-  readonly path: string;
-}
-
-/** The weights that are compared with the first, if they can be. */
-async function secondOf(call: Call, { a, x, path }: Second): Promise<Parameters> {
-  await using b = await weightsOf(path, call);
-  checkSameNetwork(a, b);
-  const y = await b.read();
-  checkSameTypes(x, y, path);
-  return y;
-}
 
 function lines({ a, b, verdict, advice, layers, moved, ...whole }: Pair): string[] {
   const { cosine, chance, deviations, matchedCosine } = whole;

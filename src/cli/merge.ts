@@ -1,13 +1,13 @@
 import { check } from "../errors.ts";
 import type { Parameters } from "../nets/index.ts";
-import { checkTarget, type WeightsFile } from "../node/index.ts";
+import { checkTarget } from "../node/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { dataOptions, datasetOf, splitOf, withSamples } from "./data-options.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
 import { defaultRestarts } from "./matching.ts";
 import { type Data, expected, measured } from "./merge-report.ts";
 import { type Averaging, type Stage, stagesOf, togetherNames } from "./merge-stages.ts";
-import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
+import { readLike } from "./same-network.ts";
 import { choiceOf, numberOf, numbersOf, textOf } from "./values.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 import { checkOutput, outputOf, outputOptions } from "./written-weights.ts";
@@ -110,15 +110,4 @@ async function dataOf(call: Call): Promise<Data | null> {
   }
   const { dataset } = await datasetOf(call);
   return { dataset, train: withSamples(call, dataset), measured: splitOf(call, dataset) };
-}
-
-async function readLike(
-  a: WeightsFile,
-  { path, like, call }: { readonly path: string; readonly like: Parameters; readonly call: Call },
-): Promise<Parameters> {
-  await using b = await weightsOf(path, call);
-  checkSameNetwork(a, b);
-  const parameters = await b.read();
-  checkSameTypes(like, parameters, path);
-  return parameters;
 }

@@ -19,13 +19,15 @@ export interface PartialMatch {
 
 interface PartialOptions {
   /** Everything that the result depends on. */
-  readonly settings: unknown;
+  readonly settings: Readonly<Record<string, unknown>>;
   /** Keep the state after every set of units, as each takes long. */
   readonly isLarge: boolean;
 }
 
 /** Looks where an earlier matching was. */
-export async function openPartial(path: string, { settings, isLarge }: PartialOptions): Promise<PartialMatch> {
+export async function openPartial(path: string, { settings: given, isLarge }: PartialOptions): Promise<PartialMatch> {
+  // Products of tensors that are read when needed are rounded otherwise.
+  const settings = { ...given, isLarge };
   const known = await readPartial(path, settings);
   const resume = typeof known === "string" ? undefined : restoreState(known);
   return {

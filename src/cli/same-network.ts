@@ -3,6 +3,8 @@ import { type Operator, topologicalOrder } from "../graph/index.ts";
 import type { Parameters } from "../nets/index.ts";
 import type { WeightsFile } from "../node/index.ts";
 import { elementCount, sameShape, type Tensor } from "../tensor/index.ts";
+import type { Call } from "./command.ts";
+import { weightsOf } from "./weights-options.ts";
 
 /**
  * Refuses two files that are not for one architecture: other tensors, other options of a built-in network, other
@@ -85,4 +87,16 @@ export function checkSameTypes(a: Parameters, b: Parameters, where: string): voi
     message: `expected ${other?.[1].dtype} as in the first, got ${(b[other?.[0] ?? ""] as Tensor | undefined)?.dtype}`,
     remedy: "convert both to one type",
   }));
+}
+
+/** The weights of another file that are compared with those of the first, if they can be. */
+export async function readLike(
+  a: WeightsFile,
+  { path, like, call }: { readonly path: string; readonly like: Parameters; readonly call: Call },
+): Promise<Parameters> {
+  await using b = await weightsOf(path, call);
+  checkSameNetwork(a, b);
+  const parameters = await b.read();
+  checkSameTypes(like, parameters, path);
+  return parameters;
 }
