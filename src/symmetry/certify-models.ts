@@ -3,7 +3,14 @@ import { check } from "../errors.ts";
 import type { Model } from "../nets/index.ts";
 import { formatShape, sameShape, type Tensor } from "../tensor/index.ts";
 import { type Certificate, type CertifyOptions, verdictOn } from "./certificate.ts";
-import { inputType, joined, type OutputDeviation, outputDeviation, samplesOf } from "./compare-outputs.ts";
+import {
+  deviationOfNone,
+  inputType,
+  joined,
+  type OutputDeviation,
+  outputDeviation,
+  samplesOf,
+} from "./compare-outputs.ts";
 import { inputName, networkOutput } from "./network-graph.ts";
 import { inPrecision, type Precision, precisionFor, workOf } from "./precision.ts";
 import { probeInputs } from "./probes.ts";
@@ -47,7 +54,7 @@ interface Comparison extends Precision {
 }
 
 async function compareModels(a: Model, b: Model, { inputs, engine, precision }: Comparison): Promise<OutputDeviation> {
-  let total: OutputDeviation = { difference: 0, scale: 0, samples: 0, worst: inputs[0] as Tensor };
+  let total = deviationOfNone(inputs);
   for (const stack of inputs) {
     const [count = 1, ...rest] = stack.shape;
     const batch = Math.min(count, BATCH);

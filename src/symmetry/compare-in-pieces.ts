@@ -3,6 +3,7 @@ import type { Network, Parameters } from "../nets/index.ts";
 import { convert, held, type Tensor } from "../tensor/index.ts";
 import {
   type CompareOptions,
+  deviationOfNone,
   inputType,
   joined,
   type OutputDeviation,
@@ -24,7 +25,7 @@ export async function compareInPieces(
   pair: readonly [Parameters, Parameters],
   { inputs, engine, precision }: CompareOptions,
 ): Promise<OutputDeviation> {
-  let total: OutputDeviation = { difference: 0, scale: 0, samples: 0, worst: inputs[0] as Tensor };
+  let total = deviationOfNone(inputs);
   for (const stack of inputs) {
     const [count = 1, ...rest] = stack.shape;
     const samples = Array.from({ length: count }, (_, i) => inputType(samplesOf(stack, i, 1), precision));

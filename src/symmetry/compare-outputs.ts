@@ -25,7 +25,7 @@ export async function compareOutputs(
   pair: readonly [Parameters, Parameters],
   { inputs, engine, precision }: CompareOptions,
 ): Promise<OutputDeviation> {
-  let total: OutputDeviation = { difference: 0, scale: 0, samples: 0, worst: inputs[0] as Tensor };
+  let total = deviationOfNone(inputs);
   for (const stack of inputs) {
     const [count = 1, ...rest] = stack.shape;
     const single = networkOutput(network, { shape: [1, ...rest], dtype: precision });
@@ -39,6 +39,11 @@ export async function compareOutputs(
     }
   }
   return total;
+}
+
+/** Where none of the inputs has been tried yet. */
+export function deviationOfNone([first]: readonly Tensor[]): OutputDeviation {
+  return { difference: 0, scale: 0, samples: 0, worst: first as Tensor };
 }
 
 /** The deviation of some samples together with that of all before. */

@@ -1,5 +1,6 @@
 import { check, InputError } from "../errors.ts";
-import { elementwiseOperators, type Operator, topologicalOrder, type Value } from "../graph/index.ts";
+import { type Operator, topologicalOrder, type Value } from "../graph/index.ts";
+import { contractedAxes, isGrouped, mixedAxes, separatingOperators } from "./axis-mixing.ts";
 import type { Discovery } from "./discover.ts";
 import type { Block, Factor, Generator, Layout, Run, Site } from "./group.ts";
 import { runsOf, sizeOf } from "./indexing.ts";
@@ -168,34 +169,6 @@ function contractionAt(scene: Scene, value: Value): Contraction | null {
   return { value, operand, weight: source as string };
 }
 
-/** Operands and axes of which a value is a sum with products. */
-function contractedAxes({ op, operands }: Value): readonly (readonly [number, number])[] {
-  const [a, b] = operands as readonly [Value, Value];
-  switch (op) {
-    case "MatMul":
-      return [
-        [0, a.rank - 1],
-        [1, b.rank - 2],
-      ];
-    case "Conv":
-      return [
-        [0, 1],
-        [1, 1],
-      ];
-    case "ConvInputGrad":
-      return [
-        [0, 1],
-        [1, 0],
-      ];
-    default:
-      return [];
-  }
-}
-
-function isGrouped({ op, attributes }: Value): boolean {
-  return (op === "Conv" || op === "ConvInputGrad") && (attributes as { readonly group: number }).group !== 1;
-}
-
 const rearranging: ReadonlySet<Operator> = new Set<Operator>(["Transpose", "Reshape", "Cast"]);
 
 /** The parameter that a value is, in another arrangement. */
@@ -205,13 +178,11 @@ function parameterBehind({ discovery }: Scene, value: Value): string | null {
   return isInput(behind) && discovery.parameters.has(behind.attributes.name) ? behind.attributes.name : null;
 }
 
-const separate: ReadonlySet<Operator> = new Set<Operator>([...elementwiseOperators, "Expand", "Transpose", "Reshape"]);
-
 /** Throws where a value mixes units otherwise than by a contraction with weights. */
 function checkSeparate(scene: Scene, value: Value): void {
   const touched = value.operands.filter((operand) => scene.axesOf(operand).length > 0);
   const isWritten = scene.axesOf(value).length > 0;
-  if ((touched.length === 0 && !isWritten) || separate.has(value.op) || isInput(value)) return;
+  if ((touched.length === 0 && !isWritten) || separatingOperators.has(value.op) || isInput(value)) return;
   if (value.op === "Constant" || contractedAxes(value).length > 0) {
     if (isGrouped(value)) scene.refuse("a layer of units with weights of their own", "a grouped convolution");
     return;
@@ -219,46 +190,6 @@ function checkSeparate(scene: Scene, value: Value): void {
   const mixed = mixedAxes(value);
   const isMixed = touched.some((operand) => scene.axesOf(operand).some((axis) => mixed(axis)));
   if (isMixed) scene.refuse("units that do not see each other", `ones that ${value.op} mixes`);
-}
-
-/** The axes of the first operand whose entries an operator does not keep apart. */
-function mixedAxes({ op, attributes, rank, operands }: Value): (axis: number) => boolean {
-  const given = attributes as { readonly axis?: number; readonly axes?: readonly number[] };
-  switch (op) {
-    case "ReduceSum":
-    case "ReduceMean":
-    case "ReduceMax":
-    case "ReduceMin":
-      return (axis) => given.axes?.includes(axis) ?? true;
-    case "Softmax":
-    case "LogSoftmax":
-    case "ArgMax":
-    case "Concat":
-    case "Gather":
-      return (axis) => axis === given.axis;
-    case "LayerNormalization":
-    case "RMSNormalization":
-      return (axis) => axis >= (given.axis ?? 0);
-    case "MaxPool":
-    case "AveragePool":
-      return (axis) => axis > 1;
-    case "BatchNormalization":
-      return (axis) => axis > 1;
-    case "Slice":
-    case "Pad":
-      return (axis) => (operands[0] as Value).rank !== rank || changesAxis(op, attributes, axis, operands[0] as Value);
-    default:
-      return () => true;
-  }
-}
-
-function changesAxis(op: Operator, attributes: unknown, axis: number, { shape, rank }: Value): boolean {
-  if (op === "Pad") {
-    const { pads } = attributes as { readonly pads: readonly number[] };
-    return pads[axis] !== 0 || pads[axis + rank] !== 0;
-  }
-  const { starts, ends, steps } = attributes as Readonly<Record<"starts" | "ends" | "steps", readonly number[]>>;
-  return starts[axis] !== 0 || ends[axis] !== shape[axis] || steps[axis] !== 1;
 }
 
 /** Throws where two layers write to the same units, as to a residual stream. */
