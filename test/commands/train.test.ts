@@ -12,8 +12,8 @@ afterAll(() => folder[Symbol.dispose]());
 
 const short = ["train", "mlp", "--data", "digits", "--widths", "12", "--epochs", "2", "--batch", "32"];
 
-/** Some thousand steps: a few seconds, so that there is time to interrupt. */
-const long = ["train", "mlp", "--data", "digits", "--widths", "12", "--epochs", "60", "--batch", "16", "--seed", "3"];
+/** So many steps that even a fast machine has time to be interrupted three times. */
+const long = ["train", "mlp", "--data", "digits", "--widths", "12", "--epochs", "600", "--batch", "16", "--seed", "3"];
 
 function bytes(...path: readonly string[]): string {
   return readFileSync(join(folder.path, ...path)).toString("hex");
@@ -67,7 +67,7 @@ describe("an interrupted run", () => {
       child.kill(signal);
       const { status, stdout, stderr } = await child.ended;
       expect(stderr).toMatch(
-        /^orbifold: train: stopped after step \d+ of 5340; the same command with --resume goes on from there\n$/,
+        /^orbifold: train: stopped after step \d+ of 53400; the same command with --resume goes on from there\n$/,
       );
       expect({ status, stdout }).toEqual({ status: 130, stdout: "" });
       expect(contentsOf(join(folder.path, "parts"))).toEqual([state]);
@@ -89,7 +89,7 @@ describe("an interrupted run", () => {
       [["--widths", "13"], "expected network {.*} of the run to resume"],
       [["--samples", "100"], "expected data {.*} of the run to resume"],
       [["--seed", "4"], "expected seeds \\[3\\] of the run to resume, got \\[4\\]"],
-      [["--epochs", "61"], "expected epochs 60 of the run to resume, got 61"],
+      [["--epochs", "601"], "expected epochs 600 of the run to resume, got 601"],
       [["--engine", "reference"], 'expected engine "cpu" of the run to resume, got "reference"'],
     ] as const) {
       const { status, stderr } = await orbifold(folder.path, ...long, ...change, "--resume", "-o", "same");
