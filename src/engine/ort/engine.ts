@@ -2,6 +2,7 @@ import { planLoop, topologicalOrder, type Value } from "../../graph/index.ts";
 import { encodeModel, graphToModel, loopToModel, type ModelProto } from "../../onnx/index.ts";
 import type { Engine } from "../engine.ts";
 import { loopOver } from "../loop.ts";
+import { unrolledLoop } from "../unrolled/program.ts";
 import type { OrtEngineOptions, OrtModule } from "./module.ts";
 import { loopProgram, outputName, program } from "./programs.ts";
 import { assignProviders } from "./providers.ts";
@@ -30,6 +31,8 @@ export function ortEngine(ort: OrtModule, { provider, sessionOptions, writesInPl
     async compileLoop(outputs, stepped) {
       // WebGPU would bring every round's results back to the processor.
       if (provider === "webgpu") return loopOver(await engine.compile(outputs), outputs, stepped);
+      const unrolled = await unrolledLoop(outputs, stepped);
+      if (unrolled) return unrolled;
       const model = loopToModel(outputs, stepped);
       const { session, release } = await open(model, { executionProviders: [provider], ...optimizationFor(outputs) });
       return loopProgram(session, outputs, { plan: planLoop(outputs, stepped), release, toOrt, writesInPlace });

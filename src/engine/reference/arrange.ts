@@ -1,6 +1,6 @@
 import type { Value } from "../../graph/index.ts";
 import { elementCount, type Shape, stridesOf } from "../../tensor/index.ts";
-import { broadcastIndices } from "./elementwise.ts";
+import { broadcast } from "./elementwise.ts";
 import type { Elements, Kernel } from "./kernels.ts";
 
 /** Calls `visit` with each coordinate vector of a shape (the same array each time) and its flat index. */
@@ -81,10 +81,8 @@ export const arrange = {
       return source;
     });
   }) satisfies Kernel<"Transpose">,
-  Expand: ((value, [x]) => {
-    const index = broadcastIndices((value.operands[0] as Value).shape, value.shape);
-    return new Float64Array(elementCount(value.shape)).map((_, i) => (x as Elements)[index(i)] as number);
-  }) satisfies Kernel<"Expand">,
+  Expand: ((value, [x]) =>
+    broadcast(x as Elements, (value.operands[0] as Value).shape, value.shape)) satisfies Kernel<"Expand">,
   Concat: concat,
   Slice: ((value, [x]) => {
     const { starts, steps } = value.attributes;

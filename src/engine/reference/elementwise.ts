@@ -1,5 +1,5 @@
 import type { Operator, Value } from "../../graph/index.ts";
-import { elementCount, isFloat, type Shape, stridesOf } from "../../tensor/index.ts";
+import { elementCount, isFloat, type Shape, sameShape, stridesOf } from "../../tensor/index.ts";
 import type { Elements, Kernel } from "./kernels.ts";
 
 function map(f: (x: number) => number): Kernel<Operator> {
@@ -41,20 +41,23 @@ export function broadcastIndices(from: Shape, to: Shape): (flat: number) => numb
   };
 }
 
-function broadcasting(f: (...elements: number[]) => number): Kernel<Operator> {
+function broadcasting(f: (a: number, b: number, c: number) => number): Kernel<Operator> {
   return (value, operands) => {
-    const indices = value.operands.map((operand) => broadcastIndices(operand.shape, value.shape));
-    return new Float64Array(elementCount(value.shape)).map((_, i) =>
-      f(...operands.map((data, k) => data[(indices[k] as (flat: number) => number)(i)] as number)),
-    );
+    const [x, y, z] = operands.map((data, k) => broadcast(data, (value.operands[k] as Value).shape, value.shape));
+    return (x as Elements).map((a, i) => f(a, y?.[i] as number, z?.[i] as number));
   };
 }
 
-function toNumber(f: (a: number, b: number) => boolean): Kernel<Operator> {
-  return broadcasting((a, b) => (f(a as number, b as number) ? 1 : 0));
+/** The elements of an operand, repeated to the shape of the result. */
+export function broadcast(data: Elements, from: Shape, to: Shape): Elements {
+  if (sameShape(from, to)) return data;
+  const index = broadcastIndices(from, to);
+  return new Float64Array(elementCount(to)).map((_, i) => data[index(i)] as number);
 }
 
-const arithmetic = (f: (a: number, b: number) => number) => broadcasting(f as (...elements: number[]) => number);
+function toNumber(f: (a: number, b: number) => boolean): Kernel<Operator> {
+  return broadcasting((a, b) => (f(a, b) ? 1 : 0));
+}
 
 function cast(value: Value<"Cast">, [x]: readonly Elements[]): Elements {
   const { to } = value.attributes;
@@ -81,16 +84,16 @@ export const elementwise = {
   Softplus: map(softplus),
   Not: map((x) => (x ? 0 : 1)),
   Cast: cast,
-  Add: arithmetic((a, b) => a + b),
-  Sub: arithmetic((a, b) => a - b),
-  Mul: arithmetic((a, b) => a * b),
+  Add: broadcasting((a, b) => a + b),
+  Sub: broadcasting((a, b) => a - b),
+  Mul: broadcasting((a, b) => a * b),
   Div: (value: Value<"Div">, operands: readonly Elements[]) => {
     const divide = isFloat(value.dtype) ? (a: number, b: number) => a / b : (a: number, b: number) => Math.trunc(a / b);
-    return arithmetic(divide)(value, operands);
+    return broadcasting(divide)(value, operands);
   },
-  Pow: arithmetic((a, b) => a ** b),
-  Max: arithmetic(Math.max),
-  Min: arithmetic(Math.min),
+  Pow: broadcasting((a, b) => a ** b),
+  Max: broadcasting((a, b) => Math.max(a, b)),
+  Min: broadcasting((a, b) => Math.min(a, b)),
   Equal: toNumber((a, b) => a === b),
   Less: toNumber((a, b) => a < b),
   LessOrEqual: toNumber((a, b) => a <= b),
@@ -98,6 +101,6 @@ export const elementwise = {
   GreaterOrEqual: toNumber((a, b) => a >= b),
   And: toNumber((a, b) => Boolean(a && b)),
   Or: toNumber((a, b) => Boolean(a || b)),
-  Where: broadcasting((condition, a, b) => (condition ? a : b) as number),
+  Where: broadcasting((condition, a, b) => (condition ? a : b)),
   Surrogate: (_: Value<"Surrogate">, [hard]: readonly Elements[]) => hard as Elements,
 };

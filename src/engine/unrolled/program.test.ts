@@ -1,0 +1,177 @@
+import { describe, expect, it } from "vitest";
+import { crossEntropy, grad, input, meanSquaredError, range, type Value } from "../../graph/index.ts";
+import { type Activation, activate, activationNames } from "../../nets/index.ts";
+import { fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../../tensor/index.ts";
+import { referenceEngine, type Tensors } from "../index.ts";
+import { unrolledLoop } from "./program.ts";
+
+const reference = referenceEngine();
+
+function draw(seed: number, shape: readonly number[], deviation = 1): Tensor<"float64"> {
+  return normal(rngKey(seed), shape, { dtype: "float64", deviation });
+}
+
+/** Runs the loop unrolled and by the oracle, and gives the largest difference relative to the largest number of each output. */
+async function differences(
+  outputs: Readonly<Record<string, Value>>,
+  {
+    rounds,
+    feeds,
+    stepped = [],
+  }: { readonly rounds: number; readonly feeds: Tensors; readonly stepped?: readonly string[] },
+): Promise<Readonly<Record<string, number>>> {
+  const program = await unrolledLoop(outputs, stepped);
+  if (!program) throw new Error("expected a graph that can be unrolled");
+  const ours = await program.run(rounds, feeds);
+  const theirs = await (await reference.compileLoop(outputs, stepped)).run(rounds, feeds);
+  expect(Object.keys(ours).sort()).toEqual(Object.keys(theirs).sort());
+  const difference = (name: string) => {
+    const [a, b] = [toNumbers(ours[name] as Tensor), toNumbers(theirs[name] as Tensor)];
+    expect(ours[name]?.shape).toEqual(theirs[name]?.shape);
+    const largest = (numbers: Float64Array) => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    return largest(a.map((x, i) => x - (b[i] as number))) / largest(b);
+  };
+  return Object.fromEntries(Object.keys(ours).map((name) => [name, difference(name)]));
+}
+
+/** The loss of a network with biases and two hidden layers, its gradient and the product of its Hessian with 0, 1, 2, ... */
+function perceptron(activation: Activation, samples: number, isClassifier = false) {
+  const outputs = isClassifier ? 3 : 2;
+  const sizes = [3, 4, 2, outputs];
+  const count = sizes.slice(1).reduce((sum, size, i) => sum + size * ((sizes[i] as number) + 1), 0);
+  const point = input("point", "float64", [count]);
+  const x = input("x", "float64", [samples, 3]);
+  const y = isClassifier ? input("y", "int32", [samples]) : input("y", "float64", [samples, outputs]);
+  let start = 0;
+  const take = (shape: readonly number[], size: number) => {
+    start += size;
+    return point.slice(0, start - size, start).reshape(shape);
+  };
+  const output = sizes.slice(1).reduce<Value>((h, size, i) => {
+    const inputs = sizes[i] as number;
+    const z = h.matmul(take([size, inputs], size * inputs).transpose()).add(take([size], size));
+    return i === sizes.length - 2 ? z : activate(activation, z);
+  }, x);
+  const loss = isClassifier ? crossEntropy(output, y) : meanSquaredError(output, y);
+  const [gradient] = grad(loss, [point]) as [Value];
+  const [product] = grad(gradient.mul(range(count, "float64")).sum(), [point]) as [Value];
+  const labels = fromNumbers(
+    "int32",
+    Array.from({ length: samples }, (_, i) => i % 3),
+  );
+  const feeds = {
+    x: draw(1, [samples, 3]),
+    y: isClassifier ? labels : draw(2, [samples, outputs]),
+    point: draw(3, [3, count], 0.5),
+  };
+  return { graph: { loss, gradient, product }, feeds };
+}
+
+/** The ones that are written with operators which have no instructions here. */
+const refused: ReadonlySet<Activation> = new Set(["gelu", "erf", "sin"]);
+
+describe("unrolledLoop", () => {
+  it.each(activationNames.filter((name) => !refused.has(name)))(
+    "differentiates %s twice as the oracle does",
+    async (name) => {
+      for (const samples of [40, 41]) {
+        const { graph, feeds } = perceptron(name, samples);
+        const found = await differences(graph, { rounds: 3, feeds, stepped: ["point"] });
+        for (const error of Object.values(found)) expect(error).toBeLessThan(2e-14);
+      }
+    },
+  );
+
+  it("classifies", async () => {
+    const { graph, feeds } = perceptron("tanh", 41, true);
+    const found = await differences(graph, { rounds: 3, feeds, stepped: ["point"] });
+    for (const error of Object.values(found)) expect(error).toBeLessThan(2e-14);
+  });
+
+  it("carries what replaces an input from round to round, and writes the last into a given tensor", async () => {
+    const x = input("x", "float64", [33]);
+    const [w, v] = [input("w", "float64", []), input("v", "float64", [2])];
+    const step = input("step", "float64", []);
+    const slope = x.mul(w).tanh().mean();
+    const graph = { w: w.sub(slope.mul(step)), v: v.mul(0.5).add(w), slope };
+    const feeds = { x: draw(1, [33]), w: draw(2, []), v: draw(3, [2]), step: draw(4, [5]) };
+    for (const error of Object.values(await differences(graph, { rounds: 5, feeds, stepped: ["step"] }))) {
+      expect(error).toBeLessThan(1e-14);
+    }
+    const into = { v: draw(5, [2]) };
+    const program = await unrolledLoop(graph, ["step"]);
+    const results = await program?.run(5, feeds, into);
+    expect(results?.v).toBe(into.v);
+    expect(into.v).toEqual((await program?.run(5, feeds))?.v);
+  });
+
+  it("gives each round what it gives alone, to the bit", async () => {
+    const { graph, feeds } = perceptron("sigmoid", 41);
+    const program = await unrolledLoop(graph, ["point"]);
+    const together = await program?.run(3, feeds);
+    const count = feeds.point.shape[1] as number;
+    for (const round of [2, 0, 1]) {
+      const point = fromNumbers("float64", feeds.point.data.subarray(round * count, (round + 1) * count), [1, count]);
+      const alone = await program?.run(1, { ...feeds, point });
+      const rows = toNumbers(together?.gradient as Tensor).subarray(round * count, (round + 1) * count);
+      expect(toNumbers(alone?.gradient as Tensor)).toEqual(rows);
+    }
+  });
+
+  it("reads constants that differ between samples, and more sums than fit into locals", async () => {
+    const x = input("x", "float64", [64, 9]);
+    const weights = range(64, "float64").reshape([64, 1]);
+    const graph = { moments: x.mul(weights).transpose().matmul(x), mean: x.mean(0) };
+    const found = await differences(graph, { rounds: 1, feeds: { x: draw(1, [64, 9]) } });
+    for (const error of Object.values(found)) expect(error).toBeLessThan(1e-14);
+  });
+
+  it("computes logic and selections", async () => {
+    const x = input("x", "float64", [35]);
+    const [a, b] = [x.greater(0.5), x.lessOrEqual(-0.5)];
+    const graph = {
+      either: a.or(b).cast("float64").sum(),
+      both: a.not().and(b.not()).cast("float64").sum(),
+      signs: x.sign().mul(x.abs()).maximum(-1).minimum(0.7).sum(),
+      powers: x.pow(3).add(x.abs().pow(0.5)).sum(),
+    };
+    const found = await differences(graph, { rounds: 1, feeds: { x: draw(1, [35]) } });
+    for (const error of Object.values(found)) expect(error).toBeLessThan(1e-15);
+  });
+
+  it.each([
+    ["outputs for every sample", (x: Value) => ({ y: x.exp() })],
+    ["samples that need a sum over all before", (x: Value) => ({ y: x.sub(x.mean()).square().mean() })],
+    ["samples by their places", (x: Value) => ({ y: x.gather(range(20)).sum() })],
+    ["a part of the samples", (x: Value) => ({ y: x.slice(0, 3).sum() })],
+    ["the largest of all samples", (x: Value) => ({ y: x.max() })],
+    [
+      "samples side by side",
+      (x: Value) => ({
+        y: x
+          .reshape([5, 8])
+          .matmul(x.reshape([8, 5]))
+          .sum(),
+      }),
+    ],
+    [
+      "pairs of samples",
+      (x: Value) => ({
+        y: x
+          .reshape([40, 1])
+          .sub(x.reshape([1, 40]))
+          .square()
+          .sum(),
+      }),
+    ],
+    ["float32", (x: Value) => ({ y: x.cast("float32").exp().cast("float64").sum() })],
+  ])("leaves %s to other engines", async (_, graph) => {
+    expect(await unrolledLoop(graph(input("x", "float64", [40])), [])).toBeNull();
+  });
+
+  it("leaves few samples and large networks to other engines", async () => {
+    expect(await unrolledLoop({ y: input("x", "float64", [31]).sum() }, [])).toBeNull();
+    const [x, w] = [input("x", "float64", [1000, 100]), input("w", "float64", [100, 200])];
+    expect(await unrolledLoop({ y: x.matmul(w).tanh().sum() }, ["w"])).toBeNull();
+  });
+});
