@@ -23,11 +23,28 @@ export interface LoopProgram extends AsyncDisposable {
   run(rounds: number, feeds: Tensors, into?: Tensors): Promise<Tensors>;
 }
 
+/** Networks that a loop runs side by side. */
+export interface Members {
+  readonly count: number;
+  /**
+   * The inputs of which each member has its own. These have a leading axis over the members, behind that of the rounds, and
+   * so has all that is computed.
+   */
+  readonly own: readonly string[];
+}
+
 /** Something that runs graphs. */
 export interface Engine extends AsyncDisposable {
   readonly name: string;
   /** Prepares the graph that computes the named outputs; its inputs are the `Input` values these depend on. */
   compile(outputs: Readonly<Record<string, Value>>): Promise<Program>;
-  /** Prepares a graph that is run round after round; `stepped` names the inputs that differ between rounds. */
-  compileLoop(outputs: Readonly<Record<string, Value>>, stepped: readonly string[]): Promise<LoopProgram>;
+  /**
+   * Prepares a graph that is run round after round; `stepped` names the inputs that differ between rounds. With `members`
+   * the graph is that of one of them, and the program that of all.
+   */
+  compileLoop(
+    outputs: Readonly<Record<string, Value>>,
+    stepped: readonly string[],
+    members?: Members,
+  ): Promise<LoopProgram>;
 }

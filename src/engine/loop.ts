@@ -4,7 +4,11 @@ import type { LoopProgram, Program, Tensors } from "./engine.ts";
 import { checkTensor } from "./feeds.ts";
 
 /** Throws unless `feeds` holds what a loop of so many rounds asks for. */
-export function checkLoopFeeds({ carried, stepped, shared }: LoopPlan, rounds: number, feeds: Tensors): void {
+export function checkLoopFeeds(
+  { carried, stepped, shared }: Pick<LoopPlan, "carried" | "stepped" | "shared">,
+  rounds: number,
+  feeds: Tensors,
+): void {
   for (const { attributes } of [...carried, ...shared])
     checkTensor(attributes.name, attributes, feeds[attributes.name]);
   for (const { attributes } of stepped) {

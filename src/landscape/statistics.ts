@@ -25,7 +25,7 @@ export async function batchStatistics(
   const size = Math.min(BATCH, splitSize(dataset.train));
   const dtype = network.parameters.some(({ name }) => like[name]?.dtype === "float64") ? "float64" : "float32";
   const optimizer = { kind: "sgd", learningRate: 1 } as const;
-  const step = trainingStep(network, dataset, { optimizer, batchSize: size, dtype, members: 1 });
+  const step = trainingStep(network, dataset, { optimizer, batchSize: size, dtype });
   const updates = network.parameters.flatMap(({ name, trainable }) => {
     const update = trainable ? undefined : step[name];
     return update ? [[name, update] as const] : [];

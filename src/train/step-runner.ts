@@ -6,8 +6,11 @@ import { momentCorrections, type Optimizer } from "./optimizers.ts";
 import { isWhole, splitFeeds } from "./samples.ts";
 import { copyTensors } from "./state.ts";
 
+/** The input of the step's graph that holds the places of a batch in the split. */
+export const batchIndices = "data.indices";
+
 /** Inputs of the step's graph that differ from step to step. */
-export const steppedInputs = ["data.indices", "learningRate", "firstCorrection", "secondCorrection"] as const;
+export const steppedInputs = [batchIndices, "learningRate", "firstCorrection", "secondCorrection"] as const;
 
 export interface StepRunnerOptions {
   readonly dataset: Dataset;
@@ -59,7 +62,7 @@ function steppedTensors(options: StepRunnerOptions, step: number, count: number)
   }
   const shape = members === 1 ? [count, batchSize] : [count, members, batchSize];
   const [learningRate, firstCorrection, secondCorrection] = scalars;
-  const batches = hasIndices ? { "data.indices": tensor("int32", shape, indices) } : {};
+  const batches = hasIndices ? { [batchIndices]: tensor("int32", shape, indices) } : {};
   return { ...batches, learningRate, firstCorrection, secondCorrection };
 }
 

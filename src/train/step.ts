@@ -4,14 +4,11 @@ import type { Network } from "../nets/index.ts";
 import type { DType } from "../tensor/index.ts";
 import { gradientScale, type Optimizer, slotNames, updateParameter } from "./optimizers.ts";
 import { batchInputs, batchTargets, errorOf, lossOf, sampleInputs } from "./samples.ts";
-import { stepOfMany } from "./step-of-many.ts";
 
 export interface StepOptions {
   readonly optimizer: Optimizer;
   readonly batchSize: number;
   readonly dtype: DType;
-  /** With more than one, every tensor of the state has a leading axis over the members. */
-  readonly members: number;
 }
 
 /** Name of a tensor that the optimiser keeps beside a parameter. */
@@ -28,39 +25,32 @@ export function trainingStep(
   dataset: Dataset,
   options: StepOptions,
 ): Readonly<Record<string, Value>> {
-  const { optimizer, batchSize, dtype, members } = options;
+  const { optimizer, batchSize, dtype } = options;
   const samples = sampleInputs(dataset.train, batchSize);
   const parameters = Object.fromEntries(network.parameters.map(({ name, shape }) => [name, input(name, dtype, shape)]));
   const trained = network.parameters.filter(({ trainable }) => trainable).map(({ name }) => parameters[name] as Value);
-  const slots = trained.map((parameter) => slotInputs(optimizer, parameter as Value<"Input">));
-  const next = singleStep();
-  if (members === 1) return next;
-  const batch = samples.indices ? [samples.indices] : [];
-  return stepOfMany(next, [...Object.values(parameters), ...slots.flat(), ...batch] as Value<"Input">[], members);
-
-  function singleStep(): Record<string, Value> {
-    const x = batchInputs(samples, dataset, dtype);
-    const targets = batchTargets(samples, dtype);
-    const { output, updates } = network.apply(x, parameters, { training: true });
-    const loss = lossOf(dataset, output, targets);
-    const error = errorOf(dataset, output, targets);
-    const scalars = {
-      learningRate: input("learningRate", dtype, []),
-      firstCorrection: input("firstCorrection", dtype, []),
-      secondCorrection: input("secondCorrection", dtype, []),
-    };
-    const result: Record<string, Value> = { ...updates };
-    const gradients = adjoint([loss], [gradientScale(optimizer, scalars)], trained);
-    for (const [i, gradient] of gradients.entries()) {
-      const { name } = (trained[i] as Value<"Input">).attributes;
-      const update = updateParameter(optimizer, trained[i] as Value, gradient, slots[i] ?? [], scalars);
-      result[name] = update.parameter;
-      for (const [k, slot] of slotNames(optimizer).entries()) {
-        result[slotName(slot, name)] = update.slots[k] as Value;
-      }
+  const targets = batchTargets(samples, dtype);
+  const { output, updates } = network.apply(batchInputs(samples, dataset, dtype), parameters, { training: true });
+  const loss = lossOf(dataset, output, targets);
+  const error = errorOf(dataset, output, targets);
+  const scalars = {
+    learningRate: input("learningRate", dtype, []),
+    firstCorrection: input("firstCorrection", dtype, []),
+    secondCorrection: input("secondCorrection", dtype, []),
+  };
+  const result: Record<string, Value> = { ...updates };
+  const gradients = adjoint([loss], [gradientScale(optimizer, scalars)], trained);
+  for (const [i, gradient] of gradients.entries()) {
+    const parameter = trained[i] as Value<"Input">;
+    const { name } = parameter.attributes;
+    const slots = slotInputs(optimizer, parameter);
+    const update = updateParameter(optimizer, parameter, gradient, slots, scalars);
+    result[name] = update.parameter;
+    for (const [k, slot] of slotNames(optimizer).entries()) {
+      result[slotName(slot, name)] = update.slots[k] as Value;
     }
-    return { ...result, loss, ...(error && { error }) };
   }
+  return { ...result, loss, ...(error && { error }) };
 }
 
 function slotInputs(optimizer: Optimizer, parameter: Value<"Input">): Value<"Input">[] {

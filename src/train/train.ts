@@ -14,7 +14,7 @@ import { prepareDataset } from "./prepare.ts";
 import { learningRateAt } from "./schedules.ts";
 import { checkState, copyTensors, type EpochRecord, initialState, type TrainingState } from "./state.ts";
 import { trainingStep } from "./step.ts";
-import { type StepMetrics, steppedInputs, stepRunner } from "./step-runner.ts";
+import { batchIndices, type StepMetrics, steppedInputs, stepRunner } from "./step-runner.ts";
 import { canStop, isReached, type StopAt } from "./stop.ts";
 
 /** What is known after some steps. */
@@ -46,8 +46,10 @@ export async function* train(
   if (resumeFrom) checkState(resumeFrom, initial);
   const batchSize = Math.min(options.batchSize, splitSize(dataset.train));
   const prepared = await prepareDataset(dataset, dtype, engine);
-  const graph = trainingStep(network, prepared, { optimizer, batchSize, dtype, members: keys.length });
-  const program = await engine.compileLoop(graph, steppedInputs);
+  const graph = trainingStep(network, prepared, { optimizer, batchSize, dtype });
+  const own = [...Object.keys(initial.tensors), batchIndices];
+  const members = keys.length > 1 ? { count: keys.length, own } : undefined;
+  const program = await engine.compileLoop(graph, steppedInputs, members);
   try {
     return yield* runSteps(network, program, prepared, { ...options, batchSize, dtype }, resumeFrom ?? initial);
   } finally {

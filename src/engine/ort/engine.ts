@@ -2,7 +2,8 @@ import { planLoop, topologicalOrder, type Value } from "../../graph/index.ts";
 import { encodeModel, graphToModel, loopToModel, type ModelProto } from "../../onnx/index.ts";
 import type { Engine } from "../engine.ts";
 import { loopOver } from "../loop.ts";
-import { unrolledLoop } from "../unrolled/program.ts";
+import { sideBySide } from "../side-by-side.ts";
+import { unrolledLoop } from "../unrolled/index.ts";
 import type { OrtEngineOptions, OrtModule } from "./module.ts";
 import { loopProgram, outputName, program } from "./programs.ts";
 import { assignProviders } from "./providers.ts";
@@ -28,14 +29,15 @@ export function ortEngine(ort: OrtModule, { provider, sessionOptions, writesInPl
       const { session, release } = await open(model, options);
       return program(session, outputs, { release, toOrt, writesInPlace });
     },
-    async compileLoop(outputs, stepped) {
-      // WebGPU would bring every round's results back to the processor.
-      if (provider === "webgpu") return loopOver(await engine.compile(outputs), outputs, stepped);
-      const unrolled = await unrolledLoop(outputs, stepped);
+    async compileLoop(outputs, stepped, members) {
+      const unrolled = provider === "webgpu" ? null : await unrolledLoop(outputs, stepped, members);
       if (unrolled) return unrolled;
-      const model = loopToModel(outputs, stepped);
-      const { session, release } = await open(model, { executionProviders: [provider], ...optimizationFor(outputs) });
-      return loopProgram(session, outputs, { plan: planLoop(outputs, stepped), release, toOrt, writesInPlace });
+      const all = sideBySide(outputs, members);
+      // WebGPU would bring every round's results back to the processor.
+      if (provider === "webgpu") return loopOver(await engine.compile(all), all, stepped);
+      const model = loopToModel(all, stepped);
+      const { session, release } = await open(model, { executionProviders: [provider], ...optimizationFor(all) });
+      return loopProgram(session, all, { plan: planLoop(all, stepped), release, toOrt, writesInPlace });
     },
     [Symbol.asyncDispose]: () => sessions.clear(),
   };

@@ -40,9 +40,9 @@ export function refusingFloat64(engine: Engine): Engine {
       refuseFloat64(outputs);
       return engine.compile(outputs);
     },
-    compileLoop: async (outputs, stepped) => {
+    compileLoop: async (outputs, stepped, members) => {
       refuseFloat64(outputs);
-      return engine.compileLoop(outputs, stepped);
+      return engine.compileLoop(outputs, stepped, members);
     },
   };
 }

@@ -10,6 +10,7 @@ import { convert, isFloat, type Tensor, tensor, toNumbers } from "../../tensor/i
 import type { Engine, Program, Tensors } from "../engine.ts";
 import { checkFeeds, checkTensor } from "../feeds.ts";
 import { loopOver } from "../loop.ts";
+import { sideBySide } from "../side-by-side.ts";
 import { arrange } from "./arrange.ts";
 import { elementwise } from "./elementwise.ts";
 import type { Elements, Kernel } from "./kernels.ts";
@@ -35,7 +36,10 @@ export function referenceEngine(): Engine {
   return {
     name: "reference",
     compile: async (outputs) => compile(outputs),
-    compileLoop: async (outputs, stepped) => loopOver(compile(outputs), outputs, stepped),
+    compileLoop: async (outputs, stepped, members) => {
+      const all = sideBySide(outputs, members);
+      return loopOver(compile(all), all, stepped);
+    },
     [Symbol.asyncDispose]: async () => {},
   };
 }

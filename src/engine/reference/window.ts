@@ -44,16 +44,18 @@ function inputPosition(
   return position;
 }
 
-/** Visits every product of a convolution as flat indices of input, weight and output. */
-function forEachProduct(
-  shapes: { readonly x: Shape; readonly w: Shape; readonly y: Shape },
+type Operands = "x" | "w" | "y";
+
+/** Adds to each element of `into` its products in a convolution y = x * w: of x and w, of y and w, or of y and x. */
+function addProducts(
+  shapes: Readonly<Record<Operands, Shape>>,
   attributes: Window & { readonly group: number },
-  visit: (x: number, w: number, y: number) => void,
+  { x, w, y }: Readonly<Record<Operands, Elements>>,
+  into: Operands,
 ): void {
-  const { x, w, y } = shapes;
-  const [batch, channels] = x as [number, number];
-  const [filters, perGroup] = w as [number, number];
-  const spatial = { input: x.slice(2), kernel: w.slice(2), output: y.slice(2) };
+  const [batch, channels] = shapes.x as [number, number];
+  const [filters, perGroup] = shapes.w as [number, number];
+  const spatial = { input: shapes.x.slice(2), kernel: shapes.w.slice(2), output: shapes.y.slice(2) };
   const [inputs, taps, outputs] = [spatial.input, spatial.kernel, spatial.output].map(elementCount) as [
     number,
     number,
@@ -64,9 +66,13 @@ function forEachProduct(
     for (let n = 0; n < batch; n++) {
       for (let o = 0; o < filters; o++) {
         const firstChannel = Math.floor((o * attributes.group) / filters) * perGroup;
+        const j = (n * filters + o) * outputs + output;
         for (let c = 0; c < perGroup; c++) {
-          const xi = (n * channels + firstChannel + c) * inputs + input;
-          visit(xi, (o * perGroup + c) * taps + tap, (n * filters + o) * outputs + output);
+          const i = (n * channels + firstChannel + c) * inputs + input;
+          const k = (o * perGroup + c) * taps + tap;
+          if (into === "y") y[j] = (y[j] as number) + (x[i] as number) * (w[k] as number);
+          else if (into === "x") x[i] = (x[i] as number) + (y[j] as number) * (w[k] as number);
+          else w[k] = (w[k] as number) + (y[j] as number) * (x[i] as number);
         }
       }
     }
@@ -82,34 +88,26 @@ function accumulate(shape: Shape, run: (add: (index: number, amount: number) => 
 }
 
 const conv: Kernel<"Conv"> = (value, [x, w, bias]) => {
-  const [input, weights] = value.operands as unknown as [Value, Value];
-  const shapes = { x: input.shape, w: weights.shape, y: value.shape };
-  const result = accumulate(value.shape, (add) =>
-    forEachProduct(shapes, value.attributes, (i, k, o) =>
-      add(o, ((x as Elements)[i] as number) * ((w as Elements)[k] as number)),
-    ),
-  );
+  const shapes = { x: shapeOf(value, 0), w: shapeOf(value, 1), y: value.shape };
+  const y = new Float64Array(elementCount(value.shape));
+  addProducts(shapes, value.attributes, { x: x as Elements, w: w as Elements, y }, "y");
   const outputs = elementCount(value.shape.slice(2));
   const filters = value.shape[1] as number;
-  return bias ? result.map((sum, i) => sum + (bias[Math.floor(i / outputs) % filters] as number)) : result;
+  return bias ? y.map((sum, i) => sum + (bias[Math.floor(i / outputs) % filters] as number)) : y;
 };
 
-const convInputGrad: Kernel<"ConvInputGrad"> = (value, [g, w]) => {
-  const [output, weights] = value.operands as unknown as [Value, Value];
-  return accumulate(value.shape, (add) =>
-    forEachProduct({ x: value.shape, w: weights.shape, y: output.shape }, value.attributes, (i, k, o) =>
-      add(i, ((g as Elements)[o] as number) * ((w as Elements)[k] as number)),
-    ),
-  );
+const convInputGrad: Kernel<"ConvInputGrad"> = (value, [y, w]) => {
+  const shapes = { x: value.shape, w: shapeOf(value, 1), y: shapeOf(value, 0) };
+  const x = new Float64Array(elementCount(value.shape));
+  addProducts(shapes, value.attributes, { x, w: w as Elements, y: y as Elements }, "x");
+  return x;
 };
 
-const convWeightGrad: Kernel<"ConvWeightGrad"> = (value, [x, g]) => {
-  const [input, output] = value.operands as unknown as [Value, Value];
-  return accumulate(value.shape, (add) =>
-    forEachProduct({ x: input.shape, w: value.shape, y: output.shape }, value.attributes, (i, k, o) =>
-      add(k, ((x as Elements)[i] as number) * ((g as Elements)[o] as number)),
-    ),
-  );
+const convWeightGrad: Kernel<"ConvWeightGrad"> = (value, [x, y]) => {
+  const shapes = { x: shapeOf(value, 0), w: value.shape, y: shapeOf(value, 1) };
+  const w = new Float64Array(elementCount(value.shape));
+  addProducts(shapes, value.attributes, { x: x as Elements, w, y: y as Elements }, "w");
+  return w;
 };
 
 type Pool = "MaxPool" | "MaxPoolGrad" | "MaxPoolGather" | "AveragePool" | "AveragePoolGrad";

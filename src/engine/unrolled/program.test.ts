@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { crossEntropy, grad, input, meanSquaredError, range, type Value } from "../../graph/index.ts";
 import { type Activation, activate, activationNames } from "../../nets/index.ts";
 import { fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../../tensor/index.ts";
-import { referenceEngine, type Tensors } from "../index.ts";
+import { type Members, referenceEngine, type Tensors } from "../index.ts";
 import { unrolledLoop } from "./program.ts";
 
 const reference = referenceEngine();
@@ -11,19 +11,23 @@ function draw(seed: number, shape: readonly number[], deviation = 1): Tensor<"fl
   return normal(rngKey(seed), shape, { dtype: "float64", deviation });
 }
 
+interface RunOptions {
+  readonly rounds: number;
+  readonly feeds: Tensors;
+  readonly stepped?: readonly string[];
+  readonly members?: Members;
+}
+
 /** Runs the loop unrolled and by the oracle, and gives the largest difference relative to the largest number of each output. */
 async function differences(
   outputs: Readonly<Record<string, Value>>,
-  {
-    rounds,
-    feeds,
-    stepped = [],
-  }: { readonly rounds: number; readonly feeds: Tensors; readonly stepped?: readonly string[] },
+  options: RunOptions,
 ): Promise<Readonly<Record<string, number>>> {
-  const program = await unrolledLoop(outputs, stepped);
+  const { rounds, feeds, stepped = [], members } = options;
+  const program = await unrolledLoop(outputs, stepped, members);
   if (!program) throw new Error("expected a graph that can be unrolled");
   const ours = await program.run(rounds, feeds);
-  const theirs = await (await reference.compileLoop(outputs, stepped)).run(rounds, feeds);
+  const theirs = await (await reference.compileLoop(outputs, stepped, members)).run(rounds, feeds);
   expect(Object.keys(ours).sort()).toEqual(Object.keys(theirs).sort());
   const difference = (name: string) => {
     const [a, b] = [toNumbers(ours[name] as Tensor), toNumbers(theirs[name] as Tensor)];
@@ -103,6 +107,24 @@ describe("unrolledLoop", () => {
     const results = await program?.run(5, feeds, into);
     expect(results?.v).toBe(into.v);
     expect(into.v).toEqual((await program?.run(5, feeds))?.v);
+  });
+
+  it("runs members side by side, each with its own state, rates and constants", async () => {
+    const x = input("x", "float64", [33]);
+    const [w, step, rate] = [input("w", "float64", [2]), input("step", "float64", []), input("rate", "float64", [2])];
+    const shift = input("shift", "float64", []);
+    const slope = w.reshape([2, 1]).mul(x).add(shift).tanh().mean(1);
+    const graph = { w: w.sub(slope.mul(step).mul(rate)), slope };
+    const feeds = {
+      x: draw(1, [33]),
+      w: draw(2, [3, 2]),
+      step: draw(3, [5, 3]),
+      rate: draw(4, [5, 2]),
+      shift: draw(5, [3]),
+    };
+    const members = { count: 3, own: ["w", "step", "shift"] };
+    const found = await differences(graph, { rounds: 5, feeds, stepped: ["step", "rate"], members });
+    for (const error of Object.values(found)) expect(error).toBeLessThan(1e-14);
   });
 
   it("gives each round what it gives alone, to the bit", async () => {

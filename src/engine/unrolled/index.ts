@@ -1,0 +1,1 @@
+export { unrolledLoop } from "./program.ts";
