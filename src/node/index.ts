@@ -7,6 +7,7 @@ export { type DownloadOptions, type DownloadProgress, download } from "./downloa
 export { fileSource } from "./file-source.ts";
 export { makeFolder } from "./folder.ts";
 export { lockFolder } from "./lock-folder.ts";
+export { minimizeInThreads } from "./minimize-in-threads.ts";
 export { openModel } from "./model-file.ts";
 export { type NativeEngineOptions, nativeEngine } from "./native-engine.ts";
 export { checkNetworkTarget, writeNetwork } from "./network-file.ts";
@@ -16,4 +17,5 @@ export { type TaskStore, taskStore } from "./task-store.ts";
 export { runTraining, type TrainingResult, type TrainingRun } from "./training-run.ts";
 export { weightsDigest } from "./weights-digest.ts";
 export { openWeights, type WeightsFile, type WeightsOptions } from "./weights-file.ts";
+export { type JobContext, type WorkerModule, type WorkerPool, workerPool } from "./worker-pool.ts";
 export { checkTarget } from "./write-target.ts";
