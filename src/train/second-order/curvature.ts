@@ -1,7 +1,7 @@
 import type { Dataset, Split } from "../../data/index.ts";
-import type { Engine, LoopProgram } from "../../engine/index.ts";
+import type { Engine, LoopProgram, Members } from "../../engine/index.ts";
 import { check } from "../../errors.ts";
-import { ensemble, input, topologicalOrder, type Value } from "../../graph/index.ts";
+import { input, topologicalOrder, type Value } from "../../graph/index.ts";
 import type { Network, Parameters } from "../../nets/index.ts";
 import { bytesPerElement, elementCount, type Tensor, zeros } from "../../tensor/index.ts";
 import { checkFit, checkSplit } from "../fit.ts";
@@ -74,8 +74,8 @@ type Programs = ReturnType<typeof programCache>;
 function programCache(engine: Engine) {
   const compiled = new Map<string, Promise<LoopProgram>>();
   return {
-    get(name: string, outputs: () => Outputs, stepped: readonly string[]): Promise<LoopProgram> {
-      const program = compiled.get(name) ?? engine.compileLoop(outputs(), stepped);
+    get(name: string, outputs: () => Outputs, stepped: readonly string[], members?: Members): Promise<LoopProgram> {
+      const program = compiled.get(name) ?? engine.compileLoop(outputs(), stepped, members);
       compiled.set(name, program);
       return program;
     },
@@ -122,13 +122,14 @@ function general(model: LossModel, programs: Programs): Derivatives {
   };
   const slopes = slopesBy(model, programs, { graph, feeds });
   const dense = (kind: HessianKind) => {
-    const plan = densePlan(model, kind);
+    const { product, width } = densePlan(model, kind);
     return async (points: readonly Float64Array[]) => {
       const curvatures: LocalCurvature[] = [];
       for (const [i, slope] of (await slopes(points)).entries()) {
-        const program = await programs.get(`dense ${kind}`, () => plan.outputs, ["directions"]);
-        const hessian = await denseHessian(plan, program, { ...feeds, ...shared("point", points[i] as Float64Array) });
-        curvatures.push({ ...slope, hessian });
+        const members = { count: width, own: ["direction"] };
+        const program = await programs.get(`dense ${kind}`, () => ({ product }), ["direction"], members);
+        const at = { ...feeds, ...shared("point", points[i] as Float64Array) };
+        curvatures.push({ ...slope, hessian: await denseHessian(program, at, { size: model.layout.size, width }) });
       }
       return curvatures;
     };
@@ -161,35 +162,24 @@ function checkPoints({ layout }: LossModel, points: readonly Float64Array[]): vo
 /** Results of this size still lie in a cache when the next operator reads them. */
 const cachedBytes = 2 ** 22;
 
-interface DensePlan {
-  readonly size: number;
-  /** Products with so many directions at a time. */
-  readonly width: number;
-  readonly outputs: Outputs;
-}
-
-/** Products with as many directions at a time as stay in a cache. */
-function densePlan(model: LossModel, kind: HessianKind): DensePlan {
+/** The product with one direction, and with how many of them at a time the results stay in a cache. */
+function densePlan(model: LossModel, kind: HessianKind): { readonly product: Value; readonly width: number } {
   const { size } = model.layout;
-  const direction = input("direction", "float64", [size]);
-  const product = productGraph(model, direction, kind);
-  const width = Math.min(size, Math.max(1, Math.floor(cachedBytes / largestBytes(product))));
-  const directions = input("directions", "float64", [width, size]);
-  const [products] = ensemble([product], new Map([[direction, directions]])) as [Value];
-  return { size, width, outputs: { products } };
+  const product = productGraph(model, input("direction", "float64", [size]), kind);
+  return { product, width: Math.min(size, Math.max(1, Math.floor(cachedBytes / largestBytes(product)))) };
 }
 
 /** The Hessian from its products with the unit vectors. */
 async function denseHessian(
-  { size, width }: DensePlan,
   program: LoopProgram,
   feeds: Readonly<Record<string, Tensor>>,
+  { size, width }: { readonly size: number; readonly width: number },
 ): Promise<Float64Array> {
   const rounds = Math.ceil(size / width);
-  const directions = zeros("float64", [rounds, width, size]);
-  for (let i = 0; i < size; i++) directions.data[i * size + i] = 1;
-  const { products } = await program.run(rounds, { ...feeds, directions });
-  return symmetrized((products as Tensor<"float64">).data.subarray(0, size * size), size);
+  const direction = zeros("float64", [rounds, width, size]);
+  for (let i = 0; i < size; i++) direction.data[i * size + i] = 1;
+  const { product } = await program.run(rounds, { ...feeds, direction });
+  return symmetrized((product as Tensor<"float64">).data.subarray(0, size * size), size);
 }
 
 function largestBytes(value: Value): number {
