@@ -25,7 +25,7 @@ export interface Benchmark {
   /** Floating-point operations of the work timed, in units of 10^9. */
   readonly gflop?: number;
   readonly dtype?: "float32" | "float64";
-  run(engine: Engine): Promise<Measured>;
+  run(engine: Engine, threads: number): Promise<Measured>;
 }
 
 export interface Measured extends Timing {
@@ -172,8 +172,8 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   "toy-minima": {
     title: "50 networks 2-5-1 in float64 on 1,681 points, by BFGS and Newton to a gradient of 1e-14",
     peer: { script: "toy_minima", targets: { bfgs: 10 } },
-    run: async (engine) => {
-      const { timing, solved, converged } = await timeToyMinima(engine, "bfgs", 50);
+    run: async (_, threads) => {
+      const { timing, solved, converged } = await timeToyMinima(threads, "bfgs", 50);
       const text = `${solved} of 50 below 1e-10 (to reach: 36 to 47), ${converged} at a critical point`;
       return { ...timing, outcome: { text, ok: solved >= 36 && solved <= 47 } };
     },

@@ -34,7 +34,7 @@ interface Round {
 async function measure(benchmark: Benchmark): Promise<Round> {
   await using engine = await nativeEngine({ threads });
   const before = await matmulRate(engine, benchmark.dtype);
-  const ours = await benchmark.run(engine);
+  const ours = await benchmark.run(engine, threads);
   const rate = (before + (await matmulRate(engine, benchmark.dtype))) / 2;
   const peer = benchmark.peer ? runPeer(benchmark.peer.script, threads, Object.keys(benchmark.peer.targets)) : null;
   return { ours, rate, peer };

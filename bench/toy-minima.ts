@@ -1,8 +1,9 @@
 import { type Dataset, teacherStudent } from "../src/data/index.ts";
 import type { Engine } from "../src/engine/index.ts";
 import { initializeParameters, mlp, type Network } from "../src/nets/index.ts";
+import { minimizeInThreads } from "../src/node/index.ts";
 import { rngKey } from "../src/tensor/index.ts";
-import { curvatureOf, type Method, minimize } from "../src/train/index.ts";
+import { curvatureOf, flatten, layoutOf, type Method } from "../src/train/index.ts";
 import { syntheticImages, type Timing, timeCalls, timingOf } from "./harness.ts";
 
 export interface Minima {
@@ -13,14 +14,14 @@ export interface Minima {
 }
 
 /** Students 2-5-1 of the published toy (sigmoid, no biases) from Glorot's weights, all to a gradient of 1e-14, once. */
-export async function timeToyMinima(engine: Engine, method: Method, seeds: number): Promise<Minima> {
+export async function timeToyMinima(threads: number, method: Method, seeds: number): Promise<Minima> {
   const network = student(5);
-  await using curvature = await curvatureOf(network, teacherStudent(), { engine });
+  const layout = layoutOf(network);
   const starts = Array.from({ length: seeds }, (_, i) =>
-    curvature.flatten(initializeParameters(network, rngKey(i + 1), "float64")),
+    flatten(layout, initializeParameters(network, rngKey(i + 1), "float64")),
   );
   const start = performance.now();
-  const minima = await minimize(curvature, starts, { method, iterations: 5000 });
+  const minima = await minimizeInThreads(network, teacherStudent(), starts, { method, iterations: 5000, threads });
   const timing = timingOf([performance.now() - start]);
   const solved = minima.filter(({ loss }) => loss < 1e-10).length;
   return { timing, solved, converged: minima.filter(({ stopped }) => stopped === "converged").length };

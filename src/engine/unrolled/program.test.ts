@@ -148,6 +148,17 @@ describe("unrolledLoop", () => {
     for (const error of Object.values(found)) expect(error).toBeLessThan(1e-14);
   });
 
+  it("tells a difference from its opposite, and sums what all samples share as often as there are samples", async () => {
+    const [x, w] = [input("x", "float64", [33]), input("w", "float64", [])];
+    const graph = {
+      products: x.sub(w).exp().mul(w.sub(x)).sum(),
+      shared: w.exp().expand([33]).sum().add(x.sum()),
+      mean: w.expand([33]).mean(),
+    };
+    const found = await differences(graph, { rounds: 1, feeds: { x: draw(1, [33]), w: draw(2, []) } });
+    for (const error of Object.values(found)) expect(error).toBeLessThan(1e-14);
+  });
+
   it("computes logic and selections", async () => {
     const x = input("x", "float64", [35]);
     const [a, b] = [x.greater(0.5), x.lessOrEqual(-0.5)];
@@ -183,6 +194,17 @@ describe("unrolledLoop", () => {
           .reshape([40, 1])
           .sub(x.reshape([1, 40]))
           .square()
+          .sum(),
+      }),
+    ],
+    [
+      "samples that change places",
+      (x: Value) => ({
+        y: x
+          .reshape([40, 1])
+          .mul(range(2, "float64"))
+          .reshape([2, 40])
+          .mul(range(2, "float64").reshape([2, 1]))
           .sum(),
       }),
     ],
