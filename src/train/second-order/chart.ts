@@ -60,8 +60,9 @@ function pullBackCurvature(chart: Chart, { y, member, at, whole }: PullBack): Lo
   const k = chart.size;
   const n = at.gradient.length;
   const jacobian = chart.jacobian(y, member);
-  const half = product(at.hessian, jacobian, { rows: n, inner: n, columns: k });
-  const hessian = product(transposed(jacobian, n, k), half, { rows: k, inner: n, columns: k });
+  const pull = transposed(jacobian, n, k);
+  const half = product(pull, at.hessian, { rows: k, inner: n, columns: n });
+  const hessian = product(pull, transposed(half, k, n), { rows: k, inner: n, columns: k });
   const bend = whole ? chart.bend(y, at.gradient, member) : null;
   if (bend) for (let i = 0; i < hessian.length; i++) hessian[i] = (hessian[i] as number) + (bend[i] as number);
   return { ...pullBackSlope(jacobian, at, k), hessian };
@@ -183,11 +184,13 @@ function heldPair({ size: n, i, j, distance, direction }: HeldPair) {
       const g = direction.map(
         (_, c) => half * ((covector[i[c] as number] as number) - (covector[j[c] as number] as number)),
       );
+      const [across, turned] = [tangents.map((t) => dot(e, t)), turns.map((turn) => dot(g, turn))];
+      const along = dot(g, e) / r;
       const bend = new Float64Array(k * k);
-      for (const [a, ta] of tangents.entries()) {
-        for (const [b, tb] of tangents.entries()) {
-          const [turnA, turnB] = [turns[a] as Float64Array, turns[b] as Float64Array];
-          bend[a * k + b] = -(dot(e, ta) * dot(g, turnB) + dot(e, tb) * dot(g, turnA) + dot(g, e) * dot(turnB, ta)) / r;
+      for (const [a, ea] of across.entries()) {
+        for (const [b, eb] of across.entries()) {
+          const [ga, gb] = [turned[a] as number, turned[b] as number];
+          bend[a * k + b] = -(ea * gb + eb * ga + along * ((a === b ? 1 : 0) - ea * eb)) / r;
         }
       }
       return bend;

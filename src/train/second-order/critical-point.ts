@@ -21,7 +21,7 @@ export interface CriticalPoint {
   readonly gradientNorm: number;
   /** |H^+ g|, with the pseudo-inverse over the eigenvalues that are not zero: an estimate of the distance to go. */
   readonly newtonResidual: number;
-  /** Ascending. */
+  /** Ascending; none where the Hessian is not finite. */
   readonly eigenvalues: Float64Array;
   readonly index: Index;
   readonly iterations: number;
@@ -69,6 +69,7 @@ interface NewtonStep {
 }
 
 function newtonStep({ gradient, hessian }: LocalCurvature, zeroTolerance: number | undefined): NewtonStep {
+  if (!hessian.every(Number.isFinite)) return nowhere(gradient.length);
   const { values, vectors } = symmetricEigen(hessian, gradient.length);
   const index = indexOf(values, zeroTolerance);
   const weights = times(vectors, gradient).map((g, i) => {
@@ -76,6 +77,12 @@ function newtonStep({ gradient, hessian }: LocalCurvature, zeroTolerance: number
     return Math.abs(value) > index.tolerance ? -g / value : 0;
   });
   return { step: combination(vectors, weights), eigenvalues: values, index };
+}
+
+/** Where nothing is known of the Hessian, nor how far there is to go. */
+function nowhere(n: number): NewtonStep {
+  const eigenvalues = new Float64Array(0);
+  return { step: new Float64Array(n).fill(Number.POSITIVE_INFINITY), eigenvalues, index: indexOf(eigenvalues) };
 }
 
 /** Steps after which Newton's method, close enough to be quadratic, has long reached rounding. */
@@ -107,8 +114,13 @@ export function* polishSearch(arrival: Arrival, options: SearchOptions): Search<
     eigenvalues: newton.eigenvalues,
     index: newton.index,
     iterations: arrival.iterations + steps,
-    stopped: isConverged ? "converged" : arrival.stopped === "converged" ? "stalled" : arrival.stopped,
+    stopped: stopAt(arrival, isConverged, gradientNorm),
   };
+}
+
+function stopAt({ stopped }: Arrival, isConverged: boolean, gradientNorm: number): Stop {
+  if (!Number.isFinite(gradientNorm)) return "diverged";
+  return isConverged ? "converged" : stopped === "converged" ? "stalled" : stopped;
 }
 
 /** Longer steps lead elsewhere. */

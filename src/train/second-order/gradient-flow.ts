@@ -131,7 +131,7 @@ function* rodasStep(point: Float64Array, at: LocalCurvature, h: number): Search<
   return { point: plus(stagePoint, error), error };
 }
 
-/** The largest error in units of what is tolerated. */
+/** The largest error in units of what is tolerated; infinite where the step has left all numbers. */
 function errorOf(
   { point, error }: FlowStep,
   before: Float64Array,
@@ -141,7 +141,8 @@ function errorOf(
   for (const [i, e] of error.entries()) {
     const size = Math.max(Math.abs(point[i] as number), Math.abs(before[i] as number));
     const share = Math.abs(e) / (absoluteTolerance + relativeTolerance * size);
-    if (!(share <= largest)) largest = share;
+    if (Number.isNaN(share)) return Number.POSITIVE_INFINITY;
+    largest = Math.max(largest, share);
   }
   return largest;
 }

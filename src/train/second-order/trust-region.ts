@@ -21,7 +21,7 @@ export function* trustRegionSearch(start: Float64Array, options: TrustRegionOpti
   let radius = 0.1 * (1 + norm(point));
   for (let done = 0; ; done++) {
     const arrive = (stopped: Arrival["stopped"]): Arrival => ({ point, iterations: done, stopped });
-    if (!(norm(at.gradient) < Number.POSITIVE_INFINITY) || norm(point) > largestNorm) return arrive("diverged");
+    if (!isWhole(at) || norm(point) > largestNorm) return arrive("diverged");
     if (norm(at.gradient) <= gradientTolerance) return arrive("converged");
     if (done === iterations) return arrive("iterations");
     const { step, predicted } = modelStep(at, radius, options.saddleFree);
@@ -36,13 +36,18 @@ export function* trustRegionSearch(start: Float64Array, options: TrustRegionOpti
   }
 }
 
+/** Whether there are numbers only. */
+function isWhole({ gradient, hessian }: LocalCurvature): boolean {
+  return gradient.every(Number.isFinite) && hessian.every(Number.isFinite);
+}
+
 /** Reductions of the loss below so many of its last digits are rounding. */
 const noiseDigits = 64;
 
 /** Actual over predicted reduction; where the loss cannot tell, whether the gradient shrank. */
 export function gainRatio(at: LocalCurvature, there: LocalCurvature, predicted: number): number {
   if (!Number.isFinite(there.loss)) return -1;
-  const noise = noiseDigits * Number.EPSILON * at.loss;
+  const noise = noiseDigits * Number.EPSILON * Math.abs(at.loss);
   if (predicted > noise) return (at.loss - there.loss) / predicted;
   return norm(there.gradient) < norm(at.gradient) && there.loss - at.loss <= noise ? 1 : -1;
 }
