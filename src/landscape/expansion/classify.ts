@@ -14,7 +14,8 @@ import {
   unitVectors,
 } from "./kinship.ts";
 import { unitFunction } from "./unit-function.ts";
-import { inFloat64, lengthOf } from "./unit-rows.ts";
+import { inFloat64 } from "./unit-rows.ts";
+import { scaled, silence, sizeOf, sumOfUnits, type UnitWeights, unitDistance, unitOf } from "./unit-weights.ts";
 
 /** What a unit of a student is, in terms of a teacher. */
 export type UnitClass =
@@ -51,7 +52,8 @@ export async function classifyUnits(
   const f = await unitFunction(layer);
   const constants = await constantUnits({ layer, f, parameters: inFloat64(student.parameters), thresholds });
   const outputs = new Map(constants.map(({ unit, output }) => [unit, output]));
-  const scene: Scene = { own, model, thresholds, sign: f?.parity?.sign ?? null };
+  const { sign = null, slope = 0 } = f?.parity ?? {};
+  const scene: Scene = { own, model, thresholds, sign, isLevel: slope === 0 };
   const found = Array.from({ length: own.units.count }, (_, unit): UnitClass | null => {
     const output = outputs.get(unit);
     return output === undefined ? copyIn(scene, unit) : { kind: "constant", output };
@@ -72,7 +74,9 @@ interface Scene {
   readonly model: Side;
   readonly thresholds: Required<Thresholds>;
   /** What becomes of the outgoing weights where incoming ones are turned round; null where that is another function. */
-  readonly sign: number | null;
+  readonly sign: 1 | -1 | null;
+  /** Whether no linear function is left over then. */
+  readonly isLevel: boolean;
 }
 
 function sideOf(layer: HiddenLayer, { parameters }: Model): Side {
@@ -91,30 +95,49 @@ function checkAlike({ units: a }: Side, { units: b }: Side, name: string): void 
   }));
 }
 
-function copyIn({ own, model, thresholds, sign }: Scene, unit: number): UnitClass | null {
-  for (const isFlipped of sign === null ? [false] : [false, true]) {
-    for (let of = 0; of < model.units.count; of++) {
-      const like = likeness(own.vectors, model.vectors, { ...thresholds, isFlipped, i: unit, j: of });
-      if (like) return { kind: "copy", of, isFlipped, ...like };
-    }
-  }
-  return null;
+/** Every unit of the teacher, as it is and turned round. */
+function candidates({ model, sign }: Scene): { readonly of: number; readonly isFlipped: boolean }[] {
+  const sides = sign === null ? [false] : [false, true];
+  return sides.flatMap((isFlipped) => Array.from({ length: model.units.count }, (_, of) => ({ of, isFlipped })));
 }
 
-/** Sets of equal units, of those in `rest`, that cancel each other. */
-function zeroGroups({ own, thresholds }: Scene, rest: readonly number[]): Map<number, UnitClass> {
+/** The unit of the teacher that it is most alike. */
+function copyIn(scene: Scene, unit: number): UnitClass | null {
+  const { own, model, thresholds } = scene;
+  const found = candidates(scene).flatMap(({ of, isFlipped }) => {
+    const like = likeness(own.vectors, model.vectors, { ...thresholds, isFlipped, i: unit, j: of });
+    return like ? [{ kind: "copy" as const, of, isFlipped, ...like }] : [];
+  });
+  return found.toSorted((a, b) => a.angle - b.angle || a.size - b.size)[0] ?? null;
+}
+
+/** A unit, and what its outgoing weights count. */
+interface Term {
+  readonly unit: number;
+  readonly factor: number;
+}
+
+/** Sets of equal units, of those in `rest`, that cancel each other; opposite ones count where they are equal too. */
+function zeroGroups({ own, thresholds, sign, isLevel }: Scene, rest: readonly number[]): Map<number, UnitClass> {
   const parts = own.vectors.parts.map((part) => rest.map((unit) => part[unit] as (typeof part)[number]));
   const { groups } = alikeUnits(
     { parts },
     rest.map(() => 0),
     thresholds,
   );
-  const classes = groups.flatMap((group) => {
-    const members = group.map((i) => rest[i] as number);
-    const residual = lengthOfSum(
-      own.units,
-      members.map((unit) => ({ unit, factor: 1 })),
-    );
+  const families: Term[][] = [];
+  for (const group of groups) {
+    const units = group.map((i) => rest[i] as number);
+    const opposite = { ...thresholds, isFlipped: true, j: units[0] as number };
+    const isOpposite = ([first]: readonly Term[]) =>
+      likeness(own.vectors, own.vectors, { ...opposite, i: (first as Term).unit }) !== null;
+    const family = sign !== null && isLevel && families.find(isOpposite);
+    if (family) family.push(...units.map((unit) => ({ unit, factor: sign })));
+    else families.push(units.map((unit) => ({ unit, factor: 1 })));
+  }
+  const classes = families.flatMap((family) => {
+    const members = family.map(({ unit }) => unit).toSorted((a, b) => a - b);
+    const residual = sizeOf(sumOf(own.units, family));
     return residual > thresholds.zero
       ? []
       : members.map((unit): [number, UnitClass] => [unit, { kind: "zero", members, residual }]);
@@ -122,41 +145,26 @@ function zeroGroups({ own, thresholds }: Scene, rest: readonly number[]): Map<nu
   return new Map(classes);
 }
 
-function unexplained({ own, model }: Scene, unit: number): UnitClass {
-  const angles = Array.from({ length: model.units.count }, (_, of) =>
-    angleBetween(own.vectors, model.vectors, [unit, of]),
-  );
-  const angle = Math.min(...angles);
-  const outgoing = lengthOfSum(own.units, [{ unit, factor: 1 }]);
-  return { kind: "unexplained", nearest: angles.indexOf(angle), angle, outgoing };
+function unexplained(scene: Scene, unit: number): UnitClass {
+  const { own, model } = scene;
+  const all = candidates(scene).map(({ of, isFlipped }) => ({
+    of,
+    angle: angleBetween(own.vectors, model.vectors, { i: unit, j: of, isFlipped }),
+  }));
+  const { of, angle } = all.reduce((nearest, each) => (each.angle < nearest.angle ? each : nearest));
+  return { kind: "unexplained", nearest: of, angle, outgoing: sizeOf(unitOf(own.units.outgoing, unit)) };
 }
 
 function makeUp({ own, model, sign }: Scene, units: readonly UnitClass[], of: number) {
-  const copies = units.flatMap((each, unit) =>
+  const copies = units.flatMap((each, unit): Term[] =>
     each.kind === "copy" && each.of === of ? [{ unit, factor: each.isFlipped ? (sign ?? 1) : 1 }] : [],
   );
-  const residual = Math.hypot(
-    ...own.units.outgoing.map((rows, place) => {
-      const wanted = model.units.outgoing[place]?.[of] as Float64Array;
-      return lengthOf(
-        wanted.map((x, i) => copies.reduce((sum, { unit, factor }) => sum + factor * (rows[unit]?.[i] as number), -x)),
-      );
-    }),
-  );
+  const residual = unitDistance(unitOf(model.units.outgoing, of), sumOf(own.units, copies));
   return { copies: copies.map(({ unit }) => unit), residual };
 }
 
-function lengthOfSum(
-  { outgoing }: GaugedUnits,
-  terms: readonly { readonly unit: number; readonly factor: number }[],
-): number {
-  return Math.hypot(
-    ...outgoing.map((rows) =>
-      lengthOf(
-        (rows[0] as Float64Array).map((_, i) =>
-          terms.reduce((sum, { unit, factor }) => sum + factor * (rows[unit]?.[i] as number), 0),
-        ),
-      ),
-    ),
-  );
+/** The outgoing weights of some units together. */
+function sumOf({ outgoing }: GaugedUnits, terms: readonly Term[]): UnitWeights {
+  const none = silence(unitOf(outgoing, 0));
+  return terms.reduce((sum, { unit, factor }) => sumOfUnits(sum, scaled(unitOf(outgoing, unit), factor)), none);
 }

@@ -1,129 +1,110 @@
 import { check } from "../../errors.ts";
 import type { Model, Parameters } from "../../nets/index.ts";
-import { gaugedUnits } from "./gauged-units.ts";
-import { type HiddenLayer, hiddenLayer } from "./hidden-layers.ts";
-import { alikeUnits, unitVectors } from "./kinship.ts";
-import {
-  type LayerWeights,
-  layerWeights,
-  type PlateauPath,
-  pathThroughSteps,
-  type Step,
-  silence,
-  sumOfRows,
-  unitOf,
-  withUnits,
-} from "./layer-walk.ts";
-import { handOver, slide } from "./plateau-walk.ts";
-import { inFloat64, lengthOf, type Rows } from "./unit-rows.ts";
-
-/** What counts as equal on the way: rounding, as the function is to stay the same. */
-const exactly = { angle: 1e-6, size: 1e-8, zero: 1e-10 };
-
-/** A neuron of the minimal network in a wider layer: its copies, and their outgoing weights together. */
-interface Neuron {
-  readonly copies: readonly number[];
-  readonly incoming: Rows;
-  readonly outgoing: Rows;
-}
+import { type Tensor, toNumbers } from "../../tensor/index.ts";
+import { distanceBetween, norm } from "../vectors.ts";
+import { connectLayer, gatheredPath, matched, neuronsOf, type Rounding, roundingOf } from "./connect-layer.ts";
+import { type HiddenLayer, hiddenLayer, hiddenLayers, isHiddenLayer } from "./hidden-layers.ts";
+import { layerWeights, type PlateauPath, withLayer, withUnits } from "./layer-walk.ts";
+import { inFloat64 } from "./unit-rows.ts";
+import { silence, unitOf } from "./unit-weights.ts";
 
 /**
  * A path at constant loss between two points on the expansion manifold of one minimal network, in any two of its
- * subspaces: from one unit more than the minimal network has on there is one (Simsek 2021, arXiv 2105.12221, theorem 4.2).
- * All copies of a neuron give their outgoing weights to one; a silent unit takes the place that the other point has for
- * it; at last the silent units take their incoming weights there, and the copies their outgoing weights.
+ * subspaces: where every layer has a unit more than the minimal network there is one (Simsek 2021, arXiv 2105.12221,
+ * theorem 4.2). Without a layer, all hidden layers may differ.
  */
 export function connect(
   network: Model["network"],
   [from, to]: readonly [Parameters, Parameters],
-  { layer: which }: { readonly layer: string | number },
+  { layer: which }: { readonly layer?: string | number } = {},
 ): PlateauPath {
-  const layer = hiddenLayer(network, which);
-  const [start, end] = [layerWeights(layer, inFloat64(from)), layerWeights(layer, inFloat64(to))];
-  const own = neuronsOf(layer, from, start);
-  const wanted = matched(own, neuronsOf(layer, to, end), layer);
-  const steps = [gathered(start, own)];
-  const last = () => (steps.at(-1) as Step).weights;
-  const places = own.map(({ copies }) => copies[0] as number);
-  const free = () => Array.from({ length: layer.size }, (_, unit) => unit).find((unit) => !places.includes(unit));
-  const move = (neuron: number, to: number) => {
-    const slid = slide(last(), to, unitOf(last().incoming, places[neuron] as number));
-    steps.push(slid, handOver(slid.weights, places[neuron] as number, to));
-    places[neuron] = to;
-  };
-  for (;;) {
-    const neuron = places.findIndex((place, i) => !wanted[i]?.copies.includes(place));
-    if (neuron < 0) break;
-    const target = wanted[neuron]?.copies[0] as number;
-    const holder = places.indexOf(target);
-    const hole = free();
-    if (holder >= 0) move(holder, checkHole(hole, layer));
-    move(neuron, target);
+  const layers = which === undefined ? hiddenLayers(network).filter(isHiddenLayer) : [hiddenLayer(network, which)];
+  const rounding = roundingOf([from, to]);
+  const ends = [inFloat64(from), inFloat64(to)] as const;
+  const [only, ...others] = layers;
+  const path = only && others.length === 0 ? connectLayer(only, ends, rounding) : connectAll(layers, ends, rounding);
+  checkOthers(layers, ends, rounding);
+  return path;
+}
+
+/**
+ * From both ends the weights of copies are gathered. In between, layer after layer goes over to the places of the other end.
+ */
+function connectAll(
+  layers: readonly HiddenLayer[],
+  [from, to]: readonly [Parameters, Parameters],
+  rounding: Rounding,
+): PlateauPath {
+  const [there, back] = [from, to].map((end) => gatheredFrom(end, layers, rounding)) as [PlateauPath, PlateauPath];
+  const goal = lastOf(back);
+  const across = layers.reduce((path, layer) => {
+    const end = rearranged(layer, [lastOf(path), goal], rounding);
+    return joined(path, connectLayer(layer, [lastOf(path), end], rounding));
+  }, there);
+  return joined(across, { corners: back.corners.toReversed(), segments: back.segments.toReversed() });
+}
+
+/**
+ * The copies of each neuron give their outgoing weights to one, layer after layer until nothing changes: units are equal
+ * where what they read has been gathered, and cancel each other where units that are not read have let go of them.
+ */
+function gatheredFrom(point: Parameters, layers: readonly HiddenLayer[], rounding: Rounding): PlateauPath {
+  let path: PlateauPath = { corners: [point], segments: [] };
+  for (let before = -1; before < path.segments.length; ) {
+    before = path.segments.length;
+    for (const layer of layers) path = joined(path, gatheredPath(layer, lastOf(path), rounding));
   }
-  const settled = new Map(
-    Array.from({ length: layer.size }, (_, unit) => unit).map((unit) => [unit, unitOf(end.incoming, unit)]),
+  return path;
+}
+
+function lastOf({ corners }: PlateauPath): Parameters {
+  return corners.at(-1) as Parameters;
+}
+
+/** One path after the other; the end of the first is the start of the second but for rounding, and gives way to it. */
+function joined(a: PlateauPath, b: PlateauPath): PlateauPath {
+  const corners =
+    a.segments.length > 0 ? [...a.corners.slice(0, -1), ...b.corners] : [...a.corners, ...b.corners.slice(1)];
+  return { corners, segments: [...a.segments, ...b.segments] };
+}
+
+/** A point with gathered weights whose units have the places that those of another such point have in one layer. */
+function rearranged(
+  layer: HiddenLayer,
+  [point, goal]: readonly [Parameters, Parameters],
+  rounding: Rounding,
+): Parameters {
+  const [here, there] = [layerWeights(layer, point), layerWeights(layer, goal)];
+  const own = neuronsOf(layer, point, { weights: here, rounding });
+  const wanted = neuronsOf(layer, goal, { weights: there, rounding });
+  const places = matched(own, wanted, { layer, rounding, by: "incoming" });
+  const all = Array.from({ length: layer.size }, (_, unit) => unit);
+  const outgoing = new Map(all.map((unit) => [unit, silence(unitOf(here.outgoing, unit))]));
+  for (const [i, neuron] of own.entries()) outgoing.set(places[i]?.copies[0] as number, neuron.outgoing);
+  return withLayer(layer, point, { incoming: there.incoming, outgoing: withUnits(here.outgoing, outgoing) });
+}
+
+/** Throws where the ends differ beside the layers, which no path within these makes up for. */
+function checkOthers(
+  layers: readonly HiddenLayer[],
+  [from, to]: readonly [Parameters, Parameters],
+  { size }: Rounding,
+): void {
+  const own = new Set(
+    layers.flatMap(({ incoming, outgoing }) => [...incoming, ...outgoing]).map(({ tensor }) => tensor),
   );
-  for (const place of places) settled.delete(place);
-  const incoming = withUnits(last().incoming, settled);
-  steps.push({ changes: "incoming", units: [...settled.keys()], weights: { ...last(), incoming } });
-  steps.push({
-    changes: "outgoing",
-    units: [...(end.outgoing[0] as Rows).keys()],
-    weights: { incoming: end.incoming, outgoing: end.outgoing },
-  });
-  return pathThroughSteps(layer, inFloat64(from), { start, steps });
-}
-
-function checkHole(hole: number | undefined, { name, size }: HiddenLayer): number {
-  check(hole !== undefined, () => ({
-    code: "not-connected",
-    where: `layer ${JSON.stringify(name)}`,
-    message: `expected more units than the minimal network has, got ${size}, of which each is needed`,
-    remedy: "expand the layer by a unit",
-  }));
-  return hole;
-}
-
-function neuronsOf(layer: HiddenLayer, parameters: Parameters, weights: LayerWeights): Neuron[] {
-  const plain = { ...layer, generators: [] };
-  const vectors = unitVectors(plain, gaugedUnits(plain, inFloat64(parameters)));
-  const { groups } = alikeUnits(
-    vectors,
-    Array.from({ length: layer.size }, () => 0),
-    exactly,
-  );
-  return groups
-    .map((copies) => ({
-      copies,
-      incoming: unitOf(weights.incoming, copies[0] as number),
-      outgoing: copies.map((unit) => unitOf(weights.outgoing, unit)).reduce(sumOfRows),
-    }))
-    .filter(({ outgoing }) => Math.hypot(...outgoing.map(lengthOf)) > exactly.zero);
-}
-
-/** For each neuron the same one at the other point. */
-function matched(own: readonly Neuron[], others: readonly Neuron[], { name }: HiddenLayer): Neuron[] {
-  const found = own.map((neuron) => others.find((other) => areEqual(neuron, other)));
-  check(own.length === others.length && found.every((each) => each !== undefined), () => ({
-    code: "different-functions",
-    where: `layer ${JSON.stringify(name)}`,
-    message: `expected two expansions of one minimal network, got ones of ${own.length} and ${others.length} neurons, of which ${found.filter((each) => each).length} are the same`,
-    remedy: "reduce both and compare them with orbifold certify",
-  }));
-  return found as Neuron[];
-}
-
-function areEqual(a: Neuron, b: Neuron): boolean {
-  const isNear = (x: Rows, y: Rows) =>
-    Math.hypot(...x.map((row, place) => lengthOf(row.map((each, i) => each - (y[place]?.[i] as number))))) <=
-    exactly.size * Math.max(...[x, y].map((rows) => Math.hypot(...rows.map(lengthOf))));
-  return isNear(a.incoming, b.incoming) && isNear(a.outgoing, b.outgoing);
-}
-
-/** The outgoing weights of all copies on the first of each neuron, none on the other units. */
-function gathered({ incoming, outgoing }: LayerWeights, neurons: readonly Neuron[]): Step {
-  const all = Array.from({ length: (outgoing[0] as Rows).length }, (_, unit) => unit);
-  const made = new Map(all.map((unit) => [unit, silence(unitOf(outgoing, unit))]));
-  for (const neuron of neurons) made.set(neuron.copies[0] as number, neuron.outgoing);
-  return { changes: "outgoing", units: all, weights: { incoming, outgoing: withUnits(outgoing, made) } };
+  for (const [name, value] of Object.entries(from)) {
+    if (own.has(name)) continue;
+    const [a, b] = [value, to[name] as Tensor].map(toNumbers) as [Float64Array, Float64Array];
+    const distance = distanceBetween(a, b);
+    check(distance <= size * Math.max(norm(a), norm(b)), () => ({
+      code: "different-functions",
+      where: name,
+      message: `expected the same at both ends, got tensors at a distance of ${distance.toPrecision(4)}`,
+      remedy:
+        layers.length === 1
+          ? "connect without naming a layer, where others differ too"
+          : "reduce both and compare them",
+    }));
+  }
 }

@@ -1,9 +1,11 @@
 import type { UnitSite } from "../../symmetry/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
+import { norm } from "../vectors.ts";
 import { keptUnits } from "./kept-units.ts";
 import type { LayerState } from "./layer-state.ts";
 import { hasNextBiases, withConstant } from "./next-biases.ts";
-import { lengthOf, type Rows, rowsAt } from "./unit-rows.ts";
+import { type Rows, rowsAt } from "./unit-rows.ts";
+import { unitOf } from "./unit-weights.ts";
 
 /** A unit whose output does not depend on the input of the network. */
 export interface ConstantUnit {
@@ -27,7 +29,7 @@ export async function constantUnits({
   const [weights, biases] = [rowsOf(affine.weight) as Rows, rowsOf(affine.bias)];
   const found: ConstantUnit[] = [];
   for (const [unit, row] of weights.entries()) {
-    if (lengthOf(row) > thresholds.zero) continue;
+    if (!(norm(row) <= thresholds.zero)) continue;
     const output = await f.at(biases?.[unit]?.[0] ?? 0);
     if (output !== null) found.push({ unit, output });
   }
@@ -38,9 +40,8 @@ export async function constantUnits({
 export async function withoutConstants(state: LayerState): Promise<LayerState> {
   const { layer, parameters, thresholds, found } = state;
   const rows = layer.outgoing.map((site: UnitSite) => rowsAt(site, parameters[site.tensor] as Tensor));
-  const outgoing = (unit: number): Rows => rows.map((each) => each[unit] as Float64Array);
   const isAbsorbed = ({ unit, output }: ConstantUnit) =>
-    hasNextBiases(layer) || outgoing(unit).every((row) => Math.abs(output) * lengthOf(row) <= thresholds.zero);
+    hasNextBiases(layer) || unitOf(rows, unit).every((row) => Math.abs(output) * norm(row) <= thresholds.zero);
   const constants = (await constantUnits(state)).filter(isAbsorbed);
   if (constants.length === 0 || found.copies.length === 1) return state;
   const names = new Set(constants.map(({ unit }) => unit));
@@ -48,7 +49,7 @@ export async function withoutConstants(state: LayerState): Promise<LayerState> {
   const changed = withConstant(
     layer,
     parameters,
-    constants.map(({ unit, output }) => ({ outgoing: outgoing(unit), constant: output })),
+    constants.map(({ unit, output }) => ({ outgoing: unitOf(rows, unit), constant: output })),
   );
   const silent = rows.map((each) => each.map((row) => row.map(() => 0)));
   return {

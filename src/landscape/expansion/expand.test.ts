@@ -18,7 +18,7 @@ import { certifyModels, compareOrbits, discoverSymmetry } from "../../symmetry/i
 import { elementCount, fold, fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../../tensor/index.ts";
 import { compositions, compositionText, evenComposition, expand, parseComposition, reduce, rolesOf } from "./index.ts";
 
-const engine = await nativeEngine({ threads: 2 });
+const engine = await nativeEngine({ threads: 1 });
 afterAll(() => engine[Symbol.asyncDispose]());
 
 const key = rngKey(5);

@@ -145,11 +145,14 @@ function partsOf({ split = "even", key, roles }: Plan, whole: Float64Array, grou
   return [...parts, last];
 }
 
+/** Sums of shares that are further from 1 or 0 are mistakes; what is left of nearer ones goes to the last unit. */
+const shareTolerance = 1e-9;
+
 /** The share of each unit of a group. */
 function sharesOf(split: readonly number[], roles: Roles, { units, isCopy }: Group): number[] {
   const shares = units.map((unit) => split[unit] ?? Number.NaN);
   const sum = shares.reduce((total, x) => total + x, 0);
-  check(split.length === roles.length && Math.abs(sum - (isCopy ? 1 : 0)) < 1e-9, () => ({
+  check(split.length === roles.length && Math.abs(sum - (isCopy ? 1 : 0)) < shareTolerance, () => ({
     code: "bad-composition",
     where: `split of units ${units.join(", ")}`,
     message: `expected ${roles.length} shares, those of ${isCopy ? "copies with sum 1" : "a zero-type group with sum 0"}, got ${shares.join(", ")}`,

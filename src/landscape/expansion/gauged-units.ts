@@ -1,8 +1,9 @@
 import type { Parameters } from "../../nets/index.ts";
 import type { UnitSite } from "../../symmetry/index.ts";
 import { fold, normal, rngKey, type Tensor } from "../../tensor/index.ts";
+import { dot, norm } from "../vectors.ts";
 import type { HiddenLayer } from "./hidden-layers.ts";
-import { dot, lengthOf, type Rows, rowsAt } from "./unit-rows.ts";
+import { type Rows, rowsAt } from "./unit-rows.ts";
 
 /** The units of a layer, their scales and signs taken out, so that units that differ by these alone are equal. */
 export interface GaugedUnits {
@@ -30,7 +31,7 @@ export function gaugedUnits(layer: HiddenLayer, parameters: Parameters): GaugedU
     const rows = incoming[place];
     if (!rows) continue;
     const exponent = exponentOf(layer.incoming[place] as UnitSite, number);
-    const own = Float64Array.from(rows, kind === "scale" ? (row) => lengthOf(row) ** (-1 / exponent) : signOf).map(
+    const own = Float64Array.from(rows, kind === "scale" ? (row) => norm(row) ** (-1 / exponent) : signOf).map(
       (scale) => (Number.isFinite(scale) ? scale : 1),
     );
     scales.set(number, own);

@@ -48,6 +48,23 @@ export function hiddenLayer(network: Network, which: string | number): HiddenLay
   return found;
 }
 
+/** Throws unless these are two units of the layer. */
+export function checkPair({ size, name }: HiddenLayer, units: readonly [number, number]): void {
+  const where = `layer ${JSON.stringify(name)}`;
+  const isUnit = (unit: number) => Number.isInteger(unit) && unit >= 0 && unit < size;
+  check(size > 1, () => ({ code: "no-unit", where, message: "expected at least two units, got one" }));
+  check(units.every(isUnit), () => ({
+    code: "no-unit",
+    where,
+    message: `expected two units from 0 to ${size - 1}, got ${units.join(" and ")}`,
+  }));
+  check(units[0] !== units[1], () => ({
+    code: "no-unit",
+    where,
+    message: `expected two different units, got ${units[0]} twice`,
+  }));
+}
+
 /** A single unit has nothing to be exchanged with, so the group does not show it: two in its place have the same roles. */
 function withTwoUnits(network: Network): Network {
   const { description } = network;

@@ -1,6 +1,7 @@
+import { norm } from "../vectors.ts";
 import type { GaugedUnits } from "./gauged-units.ts";
 import type { HiddenLayer } from "./hidden-layers.ts";
-import { lengthOf, type Rows } from "./unit-rows.ts";
+import type { Rows } from "./unit-rows.ts";
 
 /** What counts as equal and as zero. */
 export interface Thresholds {
@@ -44,7 +45,7 @@ function joined(incoming: readonly Rows[], unit: number): Float64Array {
 }
 
 function directionOf(row: Float64Array): Direction {
-  const length = lengthOf(row);
+  const length = norm(row);
   return { length, unit: length === 0 ? row : row.map((x) => x / length) };
 }
 
@@ -53,7 +54,7 @@ interface Comparison extends Required<Thresholds> {
   readonly isFlipped: boolean;
 }
 
-/** How alike unit i of some and unit j of others are; null where they are not within the thresholds. */
+/** How alike unit i of some and unit j of others are; null where they are not within the thresholds, or not numbers. */
 export function likeness(
   { parts: a }: UnitVectors,
   { parts: b }: UnitVectors,
@@ -65,7 +66,7 @@ export function likeness(
     const longer = Math.max(x.length, y.length);
     if (longer <= zero) continue;
     const difference = Math.abs(x.length - y.length) / longer;
-    if (difference > size) return null;
+    if (!(difference <= size)) return null;
     const chord = chordBetween(x.unit, y.unit, { sign: isFlipped ? -1 : 1, most: chordOf(angle) });
     if (chord === null) return null;
     worst = { angle: Math.max(worst.angle, angleOf(chord)), size: Math.max(worst.size, difference) };
@@ -73,15 +74,15 @@ export function likeness(
   return worst;
 }
 
-/** Degrees between the incoming vectors of unit i of some and unit j of others; of several parts the largest. */
+/** Degrees between the incoming vectors of unit i of some and unit j of others, or its opposite; of several parts the largest. */
 export function angleBetween(
   { parts: a }: UnitVectors,
   { parts: b }: UnitVectors,
-  [i, j]: readonly [number, number],
+  { i, j, isFlipped }: Pick<Comparison, "isFlipped"> & { readonly i: number; readonly j: number },
 ): number {
   const chords = a.map((part, place) => {
     const [x, y] = [part[i], b[place]?.[j]] as [Direction, Direction];
-    return chordBetween(x.unit, y.unit, { sign: 1, most: Infinity }) ?? 2;
+    return chordBetween(x.unit, y.unit, { sign: isFlipped ? -1 : 1, most: Infinity }) ?? 2;
   });
   return angleOf(Math.max(...chords));
 }
@@ -107,7 +108,7 @@ function chordBetween(
   for (let i = 0; i < a.length; i++) {
     const difference = (a[i] as number) - sign * (b[i] as number);
     sum += difference * difference;
-    if (sum > limit) return null;
+    if (!(sum <= limit)) return null;
   }
   return Math.sqrt(sum);
 }

@@ -5,6 +5,7 @@ import type { Tensor } from "../../tensor/index.ts";
 import { linearPath } from "../path.ts";
 import type { HiddenLayer } from "./hidden-layers.ts";
 import { type Rows, rowsAt, withRows } from "./unit-rows.ts";
+import { areSame, type UnitWeights } from "./unit-weights.ts";
 
 /** Straight lines in weight space along which the function stays the same. */
 export interface PlateauPath {
@@ -14,6 +15,7 @@ export interface PlateauPath {
 }
 
 export interface PlateauSegment {
+  readonly layer: string;
   /** Either outgoing weights go from one unit to an equal one, or the incoming weights of a unit change that has none. */
   readonly changes: "outgoing" | "incoming";
   readonly units: readonly number[];
@@ -32,33 +34,25 @@ export function layerWeights({ incoming, outgoing }: HiddenLayer, parameters: Pa
   return { incoming: rowsOf(incoming), outgoing: rowsOf(outgoing) };
 }
 
+/** The parameters with other weights of a layer's units. */
+export function withLayer(
+  layer: HiddenLayer,
+  parameters: Parameters,
+  { incoming, outgoing }: LayerWeights,
+): Parameters {
+  return withRows(parameters, [
+    ...layer.incoming.map((site, place) => ({ site, rows: incoming[place] as Rows })),
+    ...layer.outgoing.map((site, place) => ({ site, rows: outgoing[place] as Rows })),
+  ]);
+}
+
 /** The same rows with those of some units replaced. */
-export function withUnits(rows: readonly Rows[], units: ReadonlyMap<number, Rows>): readonly Rows[] {
+export function withUnits(rows: readonly Rows[], units: ReadonlyMap<number, UnitWeights>): readonly Rows[] {
   return rows.map((each, place) => each.map((row, unit) => units.get(unit)?.[place] ?? row));
 }
 
-/** The rows of one unit, by site. */
-export function unitOf(rows: readonly Rows[], unit: number): Rows {
-  return rows.map((each) => each[unit] as Float64Array);
-}
-
-/** As many zeros. */
-export function silence(rows: Rows): Rows {
-  return rows.map(({ length }) => new Float64Array(length));
-}
-
-/** The sum of two units' rows. */
-export function sumOfRows(a: Rows, b: Rows): Rows {
-  return a.map((row, place) => row.map((x, i) => x + (b[place]?.[i] as number)));
-}
-
-/** Whether two units have the same rows, bit by bit. */
-export function areSame(a: Rows, b: Rows): boolean {
-  return a.every((row, place) => row.every((x, i) => x === b[place]?.[i]));
-}
-
 /** A stop on the way: the weights there, and what has changed since the stop before. */
-export interface Step extends PlateauSegment {
+export interface Step extends Omit<PlateauSegment, "layer"> {
   readonly weights: LayerWeights;
 }
 
@@ -73,14 +67,9 @@ export function pathThroughSteps(
     const before = (stops[i] as LayerWeights)[changes];
     return !weights[changes].every((rows, place) => areSame(rows, before[place] as Rows));
   });
-  const placed = ({ incoming, outgoing }: LayerWeights) =>
-    withRows(parameters, [
-      ...layer.incoming.map((site, place) => ({ site, rows: incoming[place] as Rows })),
-      ...layer.outgoing.map((site, place) => ({ site, rows: outgoing[place] as Rows })),
-    ]);
   return {
-    corners: [placed(start), ...moving.map(({ weights }) => placed(weights))],
-    segments: moving.map(({ changes, units }) => ({ changes, units })),
+    corners: [start, ...moving.map(({ weights }) => weights)].map((weights) => withLayer(layer, parameters, weights)),
+    segments: moving.map(({ changes, units }) => ({ layer: layer.name, changes, units })),
   };
 }
 

@@ -1,15 +1,17 @@
+import { dot } from "../vectors.ts";
 import { type GaugedUnits, gaugedUnits } from "./gauged-units.ts";
 import { keptUnits } from "./kept-units.ts";
 import { alikeUnits, type Likeness, likeness, unitVectors, worse } from "./kinship.ts";
 import type { LayerState } from "./layer-state.ts";
 import { hasNextBiases, withConstant } from "./next-biases.ts";
-import { dot, lengthOf, type Rows } from "./unit-rows.ts";
+import type { Rows } from "./unit-rows.ts";
+import { scaled, silence, sizeOf, sumOfUnits, type UnitWeights, unitOf } from "./unit-weights.ts";
 
 /** Units that are one: the first stands for all. */
 interface Kin {
   readonly members: readonly number[];
   /** The sum of their outgoing weights, by site, in the gauge of the units. */
-  readonly outgoing: Rows;
+  readonly outgoing: UnitWeights;
 }
 
 /** Merges units that are equal, and drops those whose outgoing weights then are zero. */
@@ -17,14 +19,18 @@ export function withoutCopies(state: LayerState): LayerState {
   const { layer, thresholds, found } = state;
   const units = gaugedUnits(layer, state.parameters);
   const vectors = unitVectors(layer, units);
-  const weights = Array.from({ length: units.count }, (_, unit) => lengthOfAll(outgoingOf(units, unit)));
+  const weights = Array.from({ length: units.count }, (_, unit) => sizeOf(unitOf(units.outgoing, unit)));
   const { groups, worst } = alikeUnits(vectors, weights, thresholds);
-  const kin = groups.map((members) => ({ members, outgoing: sumOf(members.map((unit) => outgoingOf(units, unit))) }));
-  const isSilent = ({ outgoing }: Kin) => lengthOfAll(outgoing) <= thresholds.zero;
+  const kin = groups.map((members) => ({
+    members,
+    outgoing: members.map((unit) => unitOf(units.outgoing, unit)).reduce(sumOfUnits),
+  }));
+  const isSilent = ({ outgoing }: Kin) => sizeOf(outgoing) <= thresholds.zero;
   const merged = mergedOpposites({ ...state, units, kin: kin.filter((each) => !isSilent(each)) });
   const silent = [...kin.filter(isSilent), ...merged.kin.filter(isSilent)];
   const loud = merged.kin.filter((each) => !isSilent(each));
-  const left = loud.length > 0 ? loud : silent.splice(0, 1).map((each) => ({ ...each, outgoing: zero(each.outgoing) }));
+  const left =
+    loud.length > 0 ? loud : silent.splice(0, 1).map((each) => ({ ...each, outgoing: silence(each.outgoing) }));
   const ordered = left.toSorted((a, b) => (a.members[0] as number) - (b.members[0] as number));
   const leaders = ordered.map(({ members }) => members[0] as number);
   const number = new Map(leaders.map((unit, i) => [unit, i]));
@@ -38,32 +44,9 @@ export function withoutCopies(state: LayerState): LayerState {
       zeroGroups: [...found.zeroGroups, ...silent.map(({ members }) => original(members))],
       opposite: merged.opposite.map(([a, b]) => [number.get(a) as number, number.get(b) as number]),
       worst: [found.worst, worst, merged.worst].reduce(worse),
-      dropped: Math.max(found.dropped, ...silent.map(({ outgoing }) => lengthOfAll(outgoing))),
+      dropped: Math.max(found.dropped, ...silent.map(({ outgoing }) => sizeOf(outgoing))),
     },
   };
-}
-
-function outgoingOf({ outgoing }: GaugedUnits, unit: number): Rows {
-  return outgoing.map((rows) => rows[unit] as Float64Array);
-}
-
-function lengthOfAll(rows: Rows): number {
-  return Math.hypot(...rows.map(lengthOf));
-}
-
-function sumOf([first, ...others]: readonly Rows[]): Rows {
-  if (others.length === 0) return first as Rows;
-  return (first as Rows).map((row, place) =>
-    row.map((x, i) => others.reduce((sum, other) => sum + (other[place]?.[i] as number), x)),
-  );
-}
-
-function scaled(rows: Rows, factor: number): Rows {
-  return rows.map((row) => row.map((x) => factor * x));
-}
-
-function zero(rows: Rows): Rows {
-  return rows.map(({ length }) => new Float64Array(length));
 }
 
 /** Outgoing rows by site and unit, of the first of each kin alone. */
@@ -113,7 +96,7 @@ function mergedOpposites(state: Opposites): Merged {
     outgoing: second.outgoing,
     constant: constant - slope * (vectors[i]?.bias ?? 0),
   }));
-  const isShifted = shifts.some((shift) => Math.abs(shift.constant) * lengthOfAll(shift.outgoing) > thresholds.zero);
+  const isShifted = shifts.some((shift) => Math.abs(shift.constant) * sizeOf(shift.outgoing) > thresholds.zero);
   if (pairs.length === 0) return apart;
   if (!isLevel || (isShifted && !hasNextBiases(layer))) {
     return {
@@ -130,7 +113,7 @@ function mergedOpposites(state: Opposites): Merged {
       if (!other) return each;
       return {
         members: [...each.members, ...other.members],
-        outgoing: sumOf([each.outgoing, scaled(other.outgoing, sign)]),
+        outgoing: sumOfUnits(each.outgoing, scaled(other.outgoing, sign)),
       };
     });
   return {
@@ -174,10 +157,10 @@ function affineOf({ layer, units }: Opposites, unit: number) {
 }
 
 /** The Frobenius norm of sum_i a_i w_i', without the matrix: its square is sum_ij (a_i . a_j) (w_i . w_j). */
-function lengthOfProducts(weights: readonly Float64Array[], outgoing: readonly Rows[]): number {
+function lengthOfProducts(weights: readonly Float64Array[], outgoing: readonly UnitWeights[]): number {
   const products = weights.flatMap((w, i) =>
     weights.map((v, j) => {
-      const [a, b] = [outgoing[i] as Rows, outgoing[j] as Rows];
+      const [a, b] = [outgoing[i] as UnitWeights, outgoing[j] as UnitWeights];
       return dot(w, v) * a.reduce((sum, row, place) => sum + dot(row, b[place] as Float64Array), 0);
     }),
   );

@@ -1,18 +1,17 @@
+import { factorial } from "../../counting/index.ts";
 import { check } from "../../errors.ts";
 import type { Model } from "../../nets/index.ts";
-import { type HiddenLayer, hiddenLayer } from "./hidden-layers.ts";
+import { checkPair, type HiddenLayer, hiddenLayer } from "./hidden-layers.ts";
 import {
   type LayerWeights,
   layerWeights,
   type PlateauPath,
   pathThroughSteps,
   type Step,
-  silence,
-  sumOfRows,
-  unitOf,
   withUnits,
 } from "./layer-walk.ts";
-import { inFloat64, lengthOf, type Rows } from "./unit-rows.ts";
+import { inFloat64, type Rows } from "./unit-rows.ts";
+import { silence, sizeOf, sumOfUnits, type UnitWeights, unitDistance, unitOf } from "./unit-weights.ts";
 
 /** From a permutation point, where two units have the same incoming weights, to another numbering of the layer. */
 export interface PlateauWalk {
@@ -35,30 +34,20 @@ export function plateauWalk({ network, parameters }: Model, { layer: which, unit
   const layer = hiddenLayer(network, which);
   const wide = inFloat64(parameters);
   const start = layerWeights(layer, wide);
-  checkUnits(layer, units);
+  checkPair(layer, units);
   checkEqual(start, units, layer);
   const [keeper, hole] = units;
-  const placements = to === "all" ? roundTrip(layer.size, hole) : [to.map(Number)];
+  const placements = to === "all" ? roundTrip(layer, start, hole) : [to];
   for (const placement of placements) checkPermutation(placement, layer);
   const walk = renumber(start, { units, placements });
   const back = to === "all" ? [] : handBack(walk, start, [keeper, hole]);
   return pathThroughSteps(layer, wide, { start, steps: [...walk.steps, ...back] });
 }
 
-function checkUnits({ size, name }: HiddenLayer, units: readonly [number, number]): void {
-  const fits = units.every((unit) => Number.isInteger(unit) && unit >= 0 && unit < size) && units[0] !== units[1];
-  check(fits, () => ({
-    code: "no-unit",
-    where: `layer ${JSON.stringify(name)}`,
-    message: `expected two units from 0 to ${size - 1}, got ${units.join(" and ")}`,
-  }));
-}
-
 function checkEqual({ incoming }: LayerWeights, [i, j]: readonly [number, number], { name }: HiddenLayer): void {
   const [a, b] = [unitOf(incoming, i), unitOf(incoming, j)];
-  const distance = Math.hypot(...a.map((row, place) => lengthOf(row.map((x, k) => x - (b[place]?.[k] as number)))));
-  const longer = Math.max(...[a, b].map((rows) => Math.hypot(...rows.map(lengthOf))));
-  check(distance <= equal * longer, () => ({
+  const distance = unitDistance(a, b);
+  check(distance <= equal * Math.max(sizeOf(a), sizeOf(b)), () => ({
     code: "not-a-permutation-point",
     where: `layer ${JSON.stringify(name)}, units ${i} and ${j}`,
     message: `expected equal incoming weights, got ones at a distance of ${distance.toPrecision(4)}`,
@@ -129,27 +118,40 @@ export function handOver({ incoming, outgoing }: LayerWeights, from: number, to:
   const own = unitOf(outgoing, from);
   const moved = new Map([
     [from, silence(own)],
-    [to, sumOfRows(unitOf(outgoing, to), own)],
+    [to, sumOfUnits(unitOf(outgoing, to), own)],
   ]);
   return { changes: "outgoing", units: [from, to], weights: { incoming, outgoing: withUnits(outgoing, moved) } };
 }
 
 /** A silent unit takes other incoming weights. */
-export function slide({ incoming, outgoing }: LayerWeights, unit: number, rows: Rows): Step {
-  const moved = withUnits(incoming, new Map([[unit, rows]]));
+export function slide({ incoming, outgoing }: LayerWeights, unit: number, weights: UnitWeights): Step {
+  const moved = withUnits(incoming, new Map([[unit, weights]]));
   return { changes: "incoming", units: [unit], weights: { incoming: moved, outgoing } };
 }
 
 /** Most units of a layer of which every numbering is visited. */
 const mostUnits = 8;
 
+/** Most numbers that its corners may hold, and how many corners a numbering takes at most. */
+const [mostNumbers, cornersEach] = [2 ** 27, 3];
+
 /** Every numbering of n units, each an exchange of neighbours away from the next, and the first again (plain changes). */
-function roundTrip(size: number, fastest: number): number[][] {
+function roundTrip({ size, name }: HiddenLayer, { incoming, outgoing }: LayerWeights, fastest: number): number[][] {
+  const where = `layer ${JSON.stringify(name)}`;
+  const remedy = "name one numbering";
   check(size <= mostUnits, () => ({
     code: "too-large",
-    where: "plateau walk",
+    where,
     message: `expected at most ${mostUnits} units to go through all numberings, got ${size}`,
-    remedy: "name one numbering",
+    remedy,
+  }));
+  const weights = [...incoming, ...outgoing].flat().reduce((sum, { length }) => sum + length, 0);
+  const numbers = cornersEach * weights * Number(factorial(size));
+  check(numbers <= mostNumbers, () => ({
+    code: "too-large",
+    where,
+    message: `expected at most ${mostNumbers} numbers on a way through all numberings, got ${numbers}`,
+    remedy,
   }));
   const others = Array.from({ length: size }, (_, unit) => unit).filter((unit) => unit !== fastest);
   const orders = plainChanges([...others, fastest]);

@@ -1,13 +1,13 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { expansionSubspaces } from "../../counting/index.ts";
 import { teacherStudent } from "../../data/index.ts";
-import { type Model, mlp, type Parameters } from "../../nets/index.ts";
+import { initializeParameters, type Model, mlp, type Parameters } from "../../nets/index.ts";
 import { nativeEngine } from "../../node/index.ts";
 import { fold, fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../../tensor/index.ts";
 import { evaluate } from "../../train/index.ts";
-import { connect, expand, type PlateauPath, pathDeviations, plateauWalk } from "./index.ts";
+import { connect, expand, inTypesOf, type PlateauPath, pathDeviations, plateauWalk } from "./index.ts";
 
-const engine = await nativeEngine({ threads: 2 });
+const engine = await nativeEngine({ threads: 1 });
 afterAll(() => engine[Symbol.asyncDispose]());
 
 const key = rngKey(3);
@@ -121,9 +121,23 @@ describe("plateauWalk", () => {
       `layer "layers.0", units 0 and 1: expected equal incoming weights, got ones at a distance of ${distance}; go to a permutation point first with orbifold path swap`,
     );
     expect(walk({ units: [0, 4] })).toThrow("expected two units from 0 to 3, got 0 and 4");
-    expect(walk({ units: [2, 2] })).toThrow("expected two units");
+    expect(walk({ units: [2, 2] })).toThrow("expected two different units, got 2 twice");
     expect(walk({ to: [0, 1, 2] })).toThrow("expected each unit from 0 to 3 once, got 0,1,2");
     expect(walk({ to: [0, 1, 2, 2] })).toThrow("once");
+  });
+
+  it("refuses ways that are too long to be kept", () => {
+    const around = (input: number, units: number) => () => {
+      const network = mlp({ input, widths: [units], outputs: 1, bias: false });
+      const parameters = {
+        "layers.0.weight": fromNumbers("float64", new Array(units * input).fill(1), [units, input]),
+        "layers.1.weight": fromNumbers("float64", new Array(units).fill(1), [1, units]),
+      };
+      return plateauWalk({ network, parameters }, { layer: 0, units: [0, 1], to: "all" });
+    };
+    expect(around(1, 9)).toThrow("expected at most 8 units to go through all numberings, got 9");
+    // 3 * 8! * 8 * 785
+    expect(around(784, 8)).toThrow("expected at most 134217728 numbers on a way through all numberings, got 759628800");
   });
 });
 
@@ -137,8 +151,8 @@ describe("pathDeviations", () => {
     const path: PlateauPath = {
       corners: [at(1), at(1), at(-1)],
       segments: [
-        { changes: "outgoing", units: [0] },
-        { changes: "incoming", units: [0] },
+        { layer: "layers.0", changes: "outgoing", units: [0] },
+        { layer: "layers.0", changes: "incoming", units: [0] },
       ],
     };
     expect(await pathDeviations(network, path, { engine, key })).toEqual([0, 1]);
@@ -147,14 +161,11 @@ describe("pathDeviations", () => {
 
 describe("connect", () => {
   const network = mlp({ input: 2, widths: [2], outputs: 2, activation: "tanh" });
-  const drawn = (seed: number) =>
+  const drawn = (seed: number, of = network) =>
     Object.fromEntries(
-      network.parameters.map(({ name, shape }) => [
-        name,
-        normal(fold(rngKey(seed), name), shape, { dtype: "float64" }),
-      ]),
+      of.parameters.map(({ name, shape }) => [name, normal(fold(rngKey(seed), name), shape, { dtype: "float64" })]),
     );
-  const minimal = { network, parameters: drawn(1) };
+  const minimal: Model = { network, parameters: drawn(1) };
   const placed = (roles: readonly number[], model = minimal) =>
     expand(model, [{ layer: 0, roles, split: "random" }], { key: fold(key, roles.join()) });
 
@@ -181,6 +192,102 @@ describe("connect", () => {
       "expected more units than the minimal network has, got 2",
     );
     expect(connect(network, [a.parameters, a.parameters], { layer: 0 }).segments).toEqual([]);
+  });
+
+  it("takes the rounding of float32 for what it is", async () => {
+    const small = { network, parameters: inTypesOf(initializeParameters(network, key), minimal.parameters) };
+    const [a, b] = [placed([0, 1, 2, 2, 2], small), placed([2, 0, 0, 0, 1], small)];
+    const path = connect(a.network, [a.parameters, b.parameters], { layer: 0 });
+    checkSegments(path, 2);
+    // Sums of a few rounded weights.
+    expect(Math.max(...(await pathDeviations(a.network, path, { engine, key, probes: 3 })))).toBeLessThan(1e-6);
+    const wide = { ...a.parameters, "layers.1.weight": (b.parameters as Parameters)["layers.1.weight"] as Tensor };
+    expect(() => connect(a.network, [wide, b.parameters], { layer: 0 })).toThrow("expected two expansions");
+  });
+
+  describe("of several layers", () => {
+    const deep = mlp({ input: 2, widths: [2, 3, 2], outputs: 2, activation: "tanh" });
+    const teacher: Model = { network: deep, parameters: drawn(4, deep) };
+    /** Widened layer after layer in some order, which decides what is split alike in all copies. */
+    const spread = (roles: readonly (readonly number[])[], order: readonly number[]) =>
+      expand(
+        teacher,
+        order.map((layer) => ({ layer, roles: roles[layer] as readonly number[], split: "random" })),
+        { key: fold(key, order.join()) },
+      );
+    /** With units that cancel each other for all but such units of the next layer. */
+    const from = spread(
+      [
+        [0, 1, 2, 2],
+        [0, 1, 2, 3, 3],
+        [1, 0, 2],
+      ],
+      [0, 1, 2],
+    );
+
+    it.each([
+      [
+        [
+          [1, 0, 0, 0],
+          [2, 2, 0, 1, 3],
+          [0, 1, 2],
+        ],
+        [2, 1, 0],
+      ],
+      [
+        [
+          [2, 2, 1, 0],
+          [2, 0, 3, 1, 3],
+          [0, 0, 1],
+        ],
+        [1, 0, 2],
+      ],
+    ])("joins %j at constant function", async (roles, order) => {
+      const to = spread(roles, order);
+      const path = connect(from.network, [from.parameters, to.parameters]);
+      expect(path.corners).toHaveLength(path.segments.length + 1);
+      expect(new Set(path.segments.map(({ layer }) => layer))).toEqual(new Set(["layers.0", "layers.1", "layers.2"]));
+      expect(path.corners[0]).toEqual(from.parameters);
+      expect(path.corners.at(-1)).toEqual(to.parameters);
+      expect(Math.max(...(await pathDeviations(from.network, path, { engine, key, probes: 3 })))).toBeLessThan(1e-13);
+    });
+
+    it("needs a unit more in every layer that is renumbered", () => {
+      const [a, b] = [
+        spread(
+          [
+            [0, 1, 1],
+            [0, 1, 2],
+            [0, 1],
+          ],
+          [0, 1, 2],
+        ),
+        spread(
+          [
+            [0, 1, 1],
+            [1, 0, 2],
+            [0, 1],
+          ],
+          [0, 1, 2],
+        ),
+      ];
+      expect(() => connect(a.network, [a.parameters, b.parameters])).toThrow(
+        'layer "layers.1": expected more units than the minimal network has, got 3',
+      );
+      expect(connect(a.network, [a.parameters, a.parameters]).corners.at(-1)).toEqual(a.parameters);
+      const other = { ...a.parameters, "layers.3.bias": fromNumbers("float64", [3, 4]) };
+      expect(() => connect(a.network, [a.parameters, other])).toThrow(
+        /^layers.3.bias: .*; reduce both and compare them$/,
+      );
+    });
+  });
+
+  it("refuses points that differ beside the layer", () => {
+    const { network: wide, parameters } = placed([0, 1, 1]);
+    const other = { ...parameters, "layers.1.bias": fromNumbers("float64", [3, 4]) };
+    expect(() => connect(wide, [parameters, other], { layer: 0 })).toThrow(
+      /^layers.1.bias: expected the same at both ends, got tensors at a distance of .*; connect without naming a layer, where others differ too$/,
+    );
   });
 
   it("refuses the expansion of another network", () => {

@@ -1,54 +1,16 @@
 import { describe, expect, it } from "vitest";
+import { layer, p, q, r, turned, type Unit } from "../../../test/expansion/units.ts";
 import { relativeDifference, small } from "../../../test/symmetry/probe.ts";
 import { referenceEngine } from "../../engine/index.ts";
 import { conv, input } from "../../graph/index.ts";
 import { type Activation, activationNames, type Model, mlp, type Network } from "../../nets/index.ts";
 import { fold, fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../../tensor/index.ts";
-import {
-  classifyUnits,
-  expand,
-  hiddenLayer,
-  type LayerReduction,
-  reduce,
-  reductionError,
-  unitFunction,
-} from "./index.ts";
+import { hiddenLayer, type LayerReduction, reduce, reductionError, unitFunction } from "./index.ts";
 
 const engine = referenceEngine();
 const key = rngKey(11);
 /** Sums of a few products in another order. */
 const rounding = 1e-14;
-
-/** One hidden layer of units with two inputs each: w, b and the outgoing weights to two outputs. */
-type Unit = readonly [w: readonly [number, number], b: number, a: readonly [number, number]];
-
-function layer(
-  activation: Activation,
-  units: readonly Unit[],
-  outputBias: readonly number[] | null = [0.5, -0.25],
-): Model {
-  const network = mlp({ input: 2, widths: [units.length], outputs: 2, activation, bias: outputBias !== null });
-  const outgoing = [0, 1].flatMap((output) => units.map(([, , a]) => a[output] as number));
-  const biases = outputBias && {
-    "layers.0.bias": fromNumbers(
-      "float64",
-      units.map(([, b]) => b),
-    ),
-    "layers.1.bias": fromNumbers("float64", [...outputBias]),
-  };
-  return {
-    network,
-    parameters: {
-      "layers.0.weight": fromNumbers(
-        "float64",
-        units.flatMap(([w]) => w),
-        [units.length, 2],
-      ),
-      "layers.1.weight": fromNumbers("float64", outgoing, [2, units.length]),
-      ...biases,
-    },
-  };
-}
 
 /** Outputs on inputs of all sizes, by no other way than the network itself. */
 async function outputsOf({ network, parameters }: Model): Promise<Tensor> {
@@ -63,17 +25,6 @@ async function reduced(model: Model, options = {}): Promise<LayerReduction & { e
   const core = await reduce(model, { angle: 1e-6, size: 1e-9, ...options });
   const error = relativeDifference(await outputsOf(model), await outputsOf(core));
   return { ...(core.layers[0] as LayerReduction), error };
-}
-
-const [p, q, r] = [
-  [[0.6, -0.4], 0.3, [1, 2]],
-  [[-0.2, 0.9], -0.5, [-1, 0.5]],
-  [[1.1, 0.8], 0.2, [0.7, -0.3]],
-] as const satisfies readonly Unit[];
-
-/** -w, -b and other outgoing weights. */
-function turned([[u, v], b]: Unit, a: Unit[2]): Unit {
-  return [[-u, -v], -b, a];
 }
 
 describe("reduce", () => {
@@ -238,6 +189,31 @@ describe("reduce", () => {
     expect((await reduce(layer("softplus", [p, q, near]), { angle: angle / 2 })).layers[0]?.copies).toHaveLength(3);
   });
 
+  it("leaves alone units with weights that are no numbers", async () => {
+    const lost: Unit[] = [
+      [[Number.NaN, 0], 0.1, [1, 1]],
+      [[Number.POSITIVE_INFINITY, 1], 0.1, [1, 1]],
+    ];
+    const { layers } = await reduce(layer("softplus", [p, ...lost, q, p]));
+    expect(layers[0]).toMatchObject({ copies: [[0, 4], [1], [2], [3]], constants: [], zeroGroups: [] });
+  });
+
+  it("sees that a function is a line on a part of it only", async () => {
+    const net = small([2], 1, (x, weight) => {
+      const z = x.matmul(weight("in", [2, 3]));
+      return z
+        .relu()
+        .sub(z.sub(6).relu())
+        .matmul(weight("out", [3, 1]));
+    });
+    const given = {
+      in: fromNumbers("float64", [1, -1, 3, 2, -2, 4], [2, 3]),
+      out: fromNumbers("float64", [1, 0, 1], [3, 1]),
+    };
+    expect((await unitFunction(hiddenLayer(net, 0)))?.parity).toBeNull();
+    expect((await reduce({ network: net, parameters: given })).layers[0]?.opposite).toEqual([]);
+  });
+
   it("names what it leaves alone", async () => {
     const net = small([3], 2, (x, weight) => {
       const stream = x.matmul(weight("in", [3, 4]));
@@ -275,79 +251,3 @@ describe("unitFunction", () => {
     expect([await parity("exp"), await parity("g")]).toEqual([null, null]);
   });
 });
-
-describe("classifyUnits", () => {
-  it("tells copies, zero-type groups, constants and unexplained units apart", async () => {
-    const teacher = layer("g", [p, q]);
-    const wide = expand(teacher, [{ layer: 0, roles: [1, 0, 2, 1, 2, 3], split: "random" }], { key });
-    const extra: Unit[] = [
-      [[0, 0], 0.4, [1, 1]],
-      [[0.6, -0.4], 0.4, [0.5, 0]],
-    ];
-    const student = appended(wide, extra);
-    const { units, teacher: made } = await classifyUnits(student, teacher, { layer: "layers.0" });
-    expect(units.map(({ kind }) => kind)).toEqual([
-      "copy",
-      "copy",
-      "zero",
-      "copy",
-      "zero",
-      "zero",
-      "constant",
-      "unexplained",
-    ]);
-    expect(units[0]).toMatchObject({ of: 1, isFlipped: false, angle: 0 });
-    expect(units[2]).toMatchObject({ members: [2, 4] });
-    expect(units[5]).toMatchObject({ members: [5], residual: 0 });
-    const angle =
-      (Math.acos((0.36 + 0.16 + 0.12) / (Math.hypot(0.6, 0.4, 0.3) * Math.hypot(0.6, 0.4, 0.4))) * 180) / Math.PI;
-    expect(units[7]).toMatchObject({ nearest: 0, angle: expect.closeTo(angle, 9), outgoing: 0.5 });
-    expect(made.map(({ copies }) => copies)).toEqual([[1], [0, 3]]);
-    for (const { residual } of made) expect(residual).toBeLessThan(rounding);
-  });
-
-  it("takes signs out of odd units, and measures what is missing", async () => {
-    const teacher = layer("tanh", [p, q]);
-    const student = layer("tanh", [turned(p, [-1, -2]), q, [q[0], q[1], [3, 4]]]);
-    const { units, teacher: made } = await classifyUnits(student, teacher, { layer: 0 });
-    expect(units).toMatchObject([{ of: 0, isFlipped: false }, { of: 1 }, { of: 1 }]);
-    expect(made[0]?.residual).toBeLessThan(rounding);
-    expect(made[1]?.residual).toBeCloseTo(5, 12);
-  });
-
-  it("turns round copies that sigmoid makes equal up to a constant", async () => {
-    const student = layer("sigmoid", [turned(p, [-1, -2]), q]);
-    const { units, teacher: made } = await classifyUnits(student, layer("sigmoid", [p, q]), { layer: 0 });
-    expect(units).toMatchObject([
-      { of: 0, isFlipped: true },
-      { of: 1, isFlipped: false },
-    ]);
-    expect(made[0]?.residual).toBeLessThan(rounding);
-  });
-
-  it("refuses a teacher of other inputs", async () => {
-    const other = mlp({ input: 3, widths: [2], outputs: 2, activation: "tanh" });
-    const teacher = { network: other, parameters: parametersOf(other) };
-    await expect(classifyUnits(layer("tanh", [p, q]), teacher, { layer: 0 })).rejects.toThrow(
-      "as many weights as the teacher's",
-    );
-  });
-});
-
-/** A layer with more units. */
-function appended({ parameters }: Model, units: readonly Unit[]): Model {
-  const numbers = (name: string) => [...toNumbers(parameters[name] as Tensor)];
-  const [weights, biases, outgoing] = ["layers.0.weight", "layers.0.bias", "layers.1.weight"].map(numbers) as [
-    number[],
-    number[],
-    number[],
-  ];
-  const all = biases.map(
-    (b, i): Unit => [
-      [weights[2 * i] as number, weights[2 * i + 1] as number],
-      b,
-      [outgoing[i] as number, outgoing[biases.length + i] as number],
-    ],
-  );
-  return layer("g", [...all, ...units]);
-}

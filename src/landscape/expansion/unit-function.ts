@@ -65,8 +65,8 @@ function evaluator(engine: Engine, from: Value, to: Value): UnitFunction["at"] {
   };
 }
 
-/** Where a parity is tried; none is a simple multiple of another. */
-const points = [0.31, 0.87, 1.43, 2.9];
+/** Where a parity is tried, beyond the bounds of clipped functions too; none is a simple multiple of another. */
+const points = [0.31, 0.87, 1.43, 2.9, 7.7, 41];
 /** Rounding of functions of the size of their arguments. */
 const rounding = 1e-12;
 

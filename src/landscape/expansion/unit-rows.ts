@@ -8,7 +8,7 @@ export type Rows = readonly Float64Array[];
 /** The entries of each unit at a site, in float64. */
 export function rowsAt(site: UnitSite, value: Tensor): Rows {
   const { data } = convert(value, "float64");
-  const { outer, units, inner } = split(site, value.shape);
+  const [outer, units, inner] = unitsInTheMiddle(site, value.shape);
   return Array.from({ length: units }, (_, unit) => {
     const row = new Float64Array(outer * inner);
     for (let i = 0; i < outer; i++) {
@@ -22,7 +22,7 @@ export function rowsAt(site: UnitSite, value: Tensor): Rows {
 /** A float64 tensor with these rows at a site, otherwise of the given shape. */
 export function tensorOf(site: UnitSite, shape: Shape, rows: Rows): Tensor<"float64"> {
   const wide = resizedShape(site, shape, rows.length);
-  const { outer, units, inner } = split(site, wide);
+  const [outer, units, inner] = unitsInTheMiddle(site, wide);
   const data = allocate("float64", elementCount(wide));
   for (const [unit, row] of rows.entries()) {
     for (let i = 0; i < outer; i++) {
@@ -37,12 +37,10 @@ export function resizedShape({ axis, before, after }: UnitSite, shape: Shape, un
   return shape.map((size, i) => (i === axis ? before * units * after : size));
 }
 
-function split({ axis, before, after }: UnitSite, shape: Shape) {
-  return {
-    outer: elementCount(shape.slice(0, axis)) * before,
-    units: (shape[axis] as number) / (before * after),
-    inner: elementCount(shape.slice(axis + 1)) * after,
-  };
+/** The shape of a tensor in three: what lies before the units of a site, these, and what lies behind. */
+export function unitsInTheMiddle({ axis, before, after }: UnitSite, shape: Shape): readonly [number, number, number] {
+  const units = (shape[axis] as number) / (before * after);
+  return [elementCount(shape.slice(0, axis)) * before, units, elementCount(shape.slice(axis + 1)) * after];
 }
 
 /** The parameters with other rows at some sites. */
@@ -67,16 +65,4 @@ export function inTypesOf(like: Parameters, parameters: Parameters): Parameters 
   return Object.fromEntries(
     Object.entries(parameters).map(([name, value]) => [name, convert(value, (like[name] as Tensor).dtype)]),
   );
-}
-
-/** The Euclidean length. */
-export function lengthOf(row: Float64Array): number {
-  return Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
-}
-
-/** The sum of the products. */
-export function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
 }
