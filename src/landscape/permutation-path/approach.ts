@@ -8,14 +8,18 @@ import {
   polish,
   subspaceChart,
 } from "../../train/index.ts";
-import { type Branch, branchAt, distanceBetween, heldAt, norm } from "./branch.ts";
+import { distanceBetween, dot, norm } from "../vectors.ts";
+import { type Branch, branchAt, heldAt } from "./branch.ts";
 import { notConverged } from "./not-converged.ts";
-import { merged, type UnitPair } from "./unit-pair.ts";
+import { merged, outgoingApart, type UnitPair } from "./unit-pair.ts";
 
 /** Where a path leaves the branch of critical points that it followed, or that branch changes its kind. */
 export interface BranchChange {
-  /** "jump": the minimiser is elsewhere; "fold": the branch ends, its Hessian singular; "index": it goes on with another index. */
-  readonly kind: "jump" | "fold" | "index";
+  /**
+   * "jump": the minimiser is elsewhere; "fold": the branch ends, its Hessian singular; "index": it goes on with another
+   * index; "channel": it leads to infinity, the outgoing weights growing as the inverse of the distance.
+   */
+  readonly kind: "jump" | "fold" | "index" | "channel";
   readonly distance: number;
   /** How far the parameters move from the stop before. */
   readonly size: number;
@@ -171,7 +175,10 @@ async function corrected(
   return next.gradientNorm <= tolerance ? { branch: next, correction } : null;
 }
 
-/** The canonical permutation point next to the end of an approach: a critical point among those with two equal units. */
+/**
+ * The canonical permutation point next to the end of an approach: a critical point among those with two equal units. A
+ * branch with no such end, such as one in a channel to infinity, is left by minimising.
+ */
 export async function permutationPointNear(
   objective: Objective,
   pair: UnitPair,
@@ -180,22 +187,32 @@ export async function permutationPointNear(
   const before = merged(pair, branch.x);
   const velocity = merged(pair, branch.velocity);
   const guess = before.map((value, k) => value - branch.distance * (velocity[k] as number));
-  const start = isStrict ? guess : before;
+  const isChannel = partingRate(pair, branch) > 0.5;
   const basis = equalUnits(pair);
-  const inside = inChart(objective, subspaceChart(start, basis));
-  const search = isStrict ? polish : minimize;
-  const [found] = (await search(inside, [new Float64Array(basis.length)], searchOptions(tolerance, signal))) as [
-    CriticalPoint,
-  ];
-  const x = merged(pair, subspaceChart(start, basis).toPoint(found.point, 0));
-  if (!(found.gradientNorm <= tolerance)) throw notConverged({ distance: 0, ...found }, tolerance);
-  const moved = distanceBetween(before, x);
-  const isJump = moved > jumpFactor * norm(velocity) * branch.distance + rounding * (1 + norm(x));
-  const negative = [branch.index.negative, found.index.negative] as const;
-  return {
-    x,
-    change: isJump ? { kind: "jump", distance: 0, size: moved, lossChange: found.loss - branch.loss, negative } : null,
+  const searchFrom = async (start: Float64Array, search: typeof polish | typeof minimize) => {
+    const chart = subspaceChart(start, basis);
+    const origin = new Float64Array(basis.length);
+    const [found] = (await search(inChart(objective, chart), [origin], searchOptions(tolerance, signal))) as [
+      CriticalPoint,
+    ];
+    return { ...found, x: merged(pair, chart.toPoint(found.point, 0)) };
   };
+  const near = isStrict && !isChannel ? await searchFrom(guess, polish) : null;
+  const isNear = near !== null && near.gradientNorm <= tolerance;
+  const { x, ...found } = isNear ? near : await searchFrom(before, minimize);
+  if (!(found.gradientNorm <= tolerance)) throw notConverged({ distance: 0, ...found }, tolerance);
+  const size = distanceBetween(before, x);
+  const isJump = size > jumpFactor * norm(velocity) * branch.distance + rounding * (1 + norm(x));
+  const kind = isChannel ? "channel" : isJump ? "jump" : null;
+  const lossChange = found.loss - branch.loss;
+  const negative = [branch.index.negative, found.index.negative] as const;
+  return { x, change: kind && { kind, distance: 0, size, lossChange, negative } };
+}
+
+/** -d log |a_i - a_j| / d log d with outgoing weights a: 0 towards a permutation point, 1 in a channel to infinity. */
+function partingRate(pair: UnitPair, { x, velocity, distance }: Branch): number {
+  const [difference, change] = [x, velocity].map((each) => outgoingApart(pair, each)) as [Float64Array, Float64Array];
+  return (-distance * dot(difference, change)) / dot(difference, difference);
 }
 
 /** Newton's method leaves a minimum in the shape of a valley undecided by so much. */

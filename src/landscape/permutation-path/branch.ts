@@ -9,6 +9,7 @@ import {
   type Objective,
   symmetricEigen,
 } from "../../train/index.ts";
+import { norm } from "../vectors.ts";
 import { apart, freeGradientNorm, type UnitPair } from "./unit-pair.ts";
 
 /** A critical point at a held distance of two units, and how the branch through it goes on. */
@@ -32,16 +33,6 @@ export interface Branch {
 /** The pair held at a distance, in a chart around the direction of e. */
 export function heldAt({ size, incoming: [i, j] }: UnitPair, distance: number, direction: Float64Array): HeldPair {
   return { size, i, j, distance, direction };
-}
-
-/** The Euclidean length. */
-export function norm(x: Float64Array): number {
-  return Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
-}
-
-/** |a - b| */
-export function distanceBetween(a: Float64Array, b: Float64Array): number {
-  return norm(a.map((x, k) => x - (b[k] as number)));
 }
 
 /**

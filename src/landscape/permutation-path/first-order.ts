@@ -13,7 +13,7 @@ import {
   unflatten,
 } from "../../train/index.ts";
 import type { HiddenLayer } from "../expansion/index.ts";
-import { norm } from "./branch.ts";
+import { norm } from "../vectors.ts";
 import { heldNetwork, heldTensors } from "./held-network.ts";
 import { resultOf } from "./result-of.ts";
 import { apart, freeGradientNorm, merged, type UnitPair } from "./unit-pair.ts";

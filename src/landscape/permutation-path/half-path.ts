@@ -10,8 +10,9 @@ import {
   symmetricEigenvalues,
 } from "../../train/index.ts";
 import type { HiddenLayer } from "../expansion/index.ts";
+import { distanceBetween, norm } from "../vectors.ts";
 import { type BranchChange, greedyApproach, permutationPointNear, strictApproach } from "./approach.ts";
-import { type Branch, branchAt, distanceBetween, norm } from "./branch.ts";
+import { type Branch, branchAt } from "./branch.ts";
 import { measured, trainedApproach } from "./first-order.ts";
 import { notConverged } from "./not-converged.ts";
 import type { PathMethod, PermutationPathOptions } from "./path-options.ts";
@@ -109,9 +110,11 @@ async function startAt(curvature: Curvature, pair: UnitPair, { given, tolerance,
   const [found] = (await minimize(curvature, [given], { gradientTolerance: tolerance, ...(signal && { signal }) })) as [
     CriticalPoint,
   ];
+  if (!(found.gradientNorm <= tolerance)) {
+    throw notConverged({ ...found, distance: norm(apart(pair, found.point)) }, tolerance);
+  }
   checkApart(pair, found.point);
   const branch = await branchAt(curvature, pair, found.point);
-  if (!(found.gradientNorm <= tolerance)) throw notConverged({ ...found, distance: branch.distance }, tolerance);
   const [at] = (await curvature.slopes([given])) as [Slope];
   const moved = distanceBetween(given, found.point);
   return { branch, known: { loss: at.loss, gradientNorm: norm(at.gradient), moved } };

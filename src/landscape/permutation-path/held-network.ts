@@ -1,8 +1,7 @@
 import type { Value } from "../../graph/index.ts";
 import type { Network, ParameterSpec, Parameters } from "../../nets/index.ts";
 import { fromNumbers, type Shape } from "../../tensor/index.ts";
-import type { HiddenLayer } from "../expansion/index.ts";
-import { unitsInTheMiddle } from "./unit-pair.ts";
+import { type HiddenLayer, unitsInTheMiddle } from "../expansion/index.ts";
 
 /** Tensors of a held network beside those of the network: one-hot rows that name the units, and their distance. */
 const names = { i: "held.i", j: "held.j", distance: "held.distance" } as const;

@@ -9,6 +9,8 @@ export function notConverged(
     code: "not-converged",
     where: `permutation path, distance ${distance.toPrecision(4)}`,
     message: `expected a gradient of at most ${tolerance}, reached ${gradientNorm.toExponential(1)} at loss ${loss.toPrecision(6)}`,
-    remedy: "allow a larger gradient or take more steps",
+    remedy: Number.isFinite(loss)
+      ? "allow a larger gradient or take more steps"
+      : "take weights and data without overflow; orbifold evaluate shows the loss",
   });
 }

@@ -2,7 +2,7 @@ import type { Dataset } from "../../data/index.ts";
 import { check, InputError } from "../../errors.ts";
 import type { Model, Parameters } from "../../nets/index.ts";
 import { type Curvature, curvatureOf, flatten, type Index, indexOf, layoutOf, unflatten } from "../../train/index.ts";
-import { checkDifferentiable, kinksIn } from "../curvature/index.ts";
+import { checkDifferentiable, checkSmooth, kinksIn } from "../curvature/index.ts";
 import { type HiddenLayer, hiddenLayer } from "../expansion/index.ts";
 import type { BranchChange } from "./approach.ts";
 import {
@@ -139,24 +139,20 @@ const [mostForSecondOrder, mostForSpectrum] = [1000, 2000];
 /** Throws where a method cannot be used; otherwise the kinks of the network. */
 function checkMethod({ network }: Model, method: PathMethod): readonly string[] {
   const layout = layoutOf(network);
-  checkDifferentiable(network, layout);
-  const kinks = kinksIn(network, layout);
-  if (method === "first-order") return kinks;
+  if (method === "first-order") {
+    checkDifferentiable(network, layout);
+    return kinksIn(network, layout);
+  }
   const where = `method ${method}`;
   const remedy = "use the first-order method";
-  check(kinks.length === 0, () => ({
-    code: "not-smooth",
-    where,
-    message: `expected a network with second derivatives, got one with ${kinks.join(" and ")}`,
-    remedy,
-  }));
+  checkSmooth(network, layout, { where, remedy });
   check(layout.size <= mostForSecondOrder, () => ({
     code: "too-large",
     where,
     message: `expected at most ${mostForSecondOrder} parameters, got ${layout.size}`,
     remedy,
   }));
-  return kinks;
+  return [];
 }
 
 async function* pathOf(scene: Scene, units: readonly [number, number]): AsyncGenerator<ComputedPoint, PermutationPath> {

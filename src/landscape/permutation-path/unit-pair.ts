@@ -1,8 +1,6 @@
-import { check } from "../../errors.ts";
 import type { UnitSite } from "../../symmetry/index.ts";
-import { elementCount, type Shape } from "../../tensor/index.ts";
 import type { LayoutEntry, ParameterLayout } from "../../train/index.ts";
-import type { HiddenLayer } from "../expansion/index.ts";
+import { checkPair, type HiddenLayer, unitsInTheMiddle } from "../expansion/index.ts";
 
 /** Where the weights of two units of one layer lie in a vector of parameters, in the same order for both. */
 export interface UnitPair {
@@ -15,32 +13,10 @@ export interface UnitPair {
 
 /** The places of two units. Throws where the layer has no such units. */
 export function unitPair(layer: HiddenLayer, layout: ParameterLayout, units: readonly [number, number]): UnitPair {
-  checkUnits(layer, units);
+  checkPair(layer, units);
   const placesOf = (sites: readonly UnitSite[]) =>
     units.map((unit) => sites.flatMap((site) => placesAt(site, layout, unit))) as [number[], number[]];
   return { size: layout.size, incoming: placesOf(layer.incoming), outgoing: placesOf(layer.outgoing) };
-}
-
-function checkUnits({ size, name }: HiddenLayer, units: readonly [number, number]): void {
-  const where = `layer ${JSON.stringify(name)}`;
-  const isUnit = (unit: number) => Number.isInteger(unit) && unit >= 0 && unit < size;
-  check(size > 1, () => ({ code: "no-unit", where, message: "expected at least two units, got one" }));
-  check(units.every(isUnit), () => ({
-    code: "no-unit",
-    where,
-    message: `expected two units from 0 to ${size - 1}, got ${units.join(" and ")}`,
-  }));
-  check(units[0] !== units[1], () => ({
-    code: "no-unit",
-    where,
-    message: `expected two different units, got ${units[0]} twice`,
-  }));
-}
-
-/** The shape of a tensor in three: what lies before the units of a site, these, and what lies behind. */
-export function unitsInTheMiddle({ axis, before, after }: UnitSite, shape: Shape): readonly [number, number, number] {
-  const units = (shape[axis] as number) / (before * after);
-  return [elementCount(shape.slice(0, axis)) * before, units, elementCount(shape.slice(axis + 1)) * after];
 }
 
 function placesAt(site: UnitSite, { entries }: ParameterLayout, unit: number): number[] {
@@ -53,7 +29,16 @@ function placesAt(site: UnitSite, { entries }: ParameterLayout, unit: number): n
 }
 
 /** theta_i - theta_j, the difference of the incoming weights. */
-export function apart({ incoming: [i, j] }: UnitPair, x: Float64Array): Float64Array {
+export function apart({ incoming }: UnitPair, x: Float64Array): Float64Array {
+  return differenceAt(incoming, x);
+}
+
+/** The difference of the outgoing weights. */
+export function outgoingApart({ outgoing }: UnitPair, x: Float64Array): Float64Array {
+  return differenceAt(outgoing, x);
+}
+
+function differenceAt([i, j]: UnitPair["incoming"], x: Float64Array): Float64Array {
   return Float64Array.from(i, (place, c) => (x[place] as number) - (x[j[c] as number] as number));
 }
 
