@@ -6,7 +6,7 @@ import { rngKey, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
 import { type Evaluation, evaluate } from "../train/index.ts";
 import { barrier, linearPath, type Path, profile } from "./index.ts";
 
-const engine = await nativeEngine({ threads: 2 });
+const engine = await nativeEngine({ threads: 1 });
 afterAll(() => engine[Symbol.asyncDispose]());
 
 /** Rounding of sums over up to 1681 samples in float64. */

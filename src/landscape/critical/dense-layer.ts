@@ -8,10 +8,7 @@ import {
   unaryOperators,
   type Value,
 } from "../../graph/index.ts";
-import type { Network } from "../../nets/index.ts";
 import { fromNumbers } from "../../tensor/index.ts";
-import { layoutOf } from "../../train/index.ts";
-import { checkDifferentiable, kinksIn } from "../curvature/index.ts";
 import type { HiddenLayer } from "../expansion/index.ts";
 
 /** The values of a hidden layer in a graph, with all samples P along the first axis. */
@@ -77,17 +74,4 @@ const pointwise: ReadonlySet<Operator> = new Set<Operator>([
 function isPointwise(before: Value, after: Value): boolean {
   const between = topologicalOrder([after], new Set([before])).filter((value) => value !== before);
   return between.every(({ op }) => pointwise.has(op));
-}
-
-/** Throws where a network has no second derivatives. */
-export function checkSmooth(network: Network): void {
-  const layout = layoutOf(network);
-  checkDifferentiable(network, layout);
-  const kinks = kinksIn(network, layout);
-  check(kinks.length === 0, () => ({
-    code: "not-differentiable",
-    where: network.description.net,
-    message: `expected activations with two derivatives everywhere, such as tanh, sigmoid or softplus, got ${kinks.join(", ")}`,
-    remedy: "train a network with another --activation",
-  }));
 }

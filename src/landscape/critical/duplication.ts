@@ -1,11 +1,13 @@
 import { type Dataset, splitSize } from "../../data/index.ts";
 import type { Engine } from "../../engine/index.ts";
+import { check } from "../../errors.ts";
 import { concat, grad, input, type Value } from "../../graph/index.ts";
 import type { Model } from "../../nets/index.ts";
 import { elementCount, type Tensor } from "../../tensor/index.ts";
-import { batchInputs, batchTargets, checkFit, lossOf, sampleInputs, splitFeeds } from "../../train/index.ts";
+import { batchInputs, batchTargets, checkFit, layoutOf, lossOf, sampleInputs, splitFeeds } from "../../train/index.ts";
+import { checkSmooth } from "../curvature/index.ts";
 import { type HiddenLayer, inFloat64 } from "../expansion/index.ts";
-import { byUnits, checkSmooth, denseLayer } from "./dense-layer.ts";
+import { byUnits, denseLayer } from "./dense-layer.ts";
 
 /**
  * What the loss gains to second order where a unit is doubled and its copies part. With shares g and 1 - g of the outgoing
@@ -35,7 +37,10 @@ export async function duplicationForms(
   { layer, engine }: { readonly layer: HiddenLayer; readonly engine: Engine },
 ): Promise<readonly DuplicationForm[]> {
   checkFit(network, dataset);
-  checkSmooth(network);
+  checkSmooth(network, layoutOf(network), {
+    where: network.description.net,
+    remedy: "take a smooth activation, such as tanh, sigmoid or softplus",
+  });
   const weights = inFloat64(parameters);
   const values = Object.fromEntries(
     Object.entries(weights).map(([name, { shape }]) => [name, input(name, "float64", shape)]),
@@ -43,6 +48,7 @@ export async function duplicationForms(
   const samples = sampleInputs(dataset.train, splitSize(dataset.train));
   const { output } = network.apply(batchInputs(samples, dataset, "float64"), values);
   const { inputs, before, after, next } = denseLayer(output, layer);
+  checkSize(layer, inputs);
   const loss = lossOf(dataset, output, batchTargets(samples, "float64"));
   const delta = concat(grad(loss, next).map(byUnits), 1);
   const [error] = grad(loss, [after]) as [Value];
@@ -58,6 +64,19 @@ export async function duplicationForms(
     outputs: n,
     b: partOf(found.b as Tensor, unit, layer.size),
     c: transposed(partOf(found.c as Tensor, unit, layer.size), d, n),
+  }));
+}
+
+/** Most entries of the largest intermediate result: 2 GiB. */
+const mostEntries = 2 ** 28;
+
+function checkSize({ name, size }: HiddenLayer, { shape }: Value): void {
+  const [samples, inputs] = shape as readonly [number, number];
+  check(size * samples * inputs <= mostEntries, () => ({
+    code: "too-large",
+    where: `layer ${JSON.stringify(name)}`,
+    message: `expected units, inputs and samples with a product of at most ${mostEntries}, got ${size} x ${inputs} x ${samples}`,
+    remedy: "take fewer samples",
   }));
 }
 

@@ -43,8 +43,7 @@ describe("average linkage", () => {
       );
     const distances = Float64Array.from({ length: n * n }, (_, at) => distance(Math.floor(at / n), at % n));
     for (const cut of [0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 2]) {
-      const sorted = (clusters: readonly (readonly number[])[]) => clusters.map((each) => each.join()).toSorted();
-      expect(sorted(averageLinkage(distances, n, cut))).toEqual(sorted(naive(distance, n, cut)));
+      expect(averageLinkage(distances, n, cut)).toEqual(naive(distance, n, cut));
     }
     expect(averageLinkage(distances, n, 0)).toHaveLength(n);
     expect(averageLinkage(distances, n, 2)).toHaveLength(1);

@@ -2,7 +2,6 @@ import type { Dataset } from "../../data/index.ts";
 import type { Engine } from "../../engine/index.ts";
 import { check } from "../../errors.ts";
 import type { Model, Parameters } from "../../nets/index.ts";
-import type { UnitSite } from "../../symmetry/index.ts";
 import { elementCount, type Shape, type Tensor, tensor } from "../../tensor/index.ts";
 import { type CriticalPoint, curvatureOf, minimize, type Slope } from "../../train/index.ts";
 import {
@@ -18,8 +17,9 @@ import {
   rowsAt,
   withRows,
 } from "../expansion/index.ts";
+import { distanceBetween, norm } from "../vectors.ts";
 import { averageLinkage } from "./average-linkage.ts";
-import { incomingVectors } from "./unit-vectors.ts";
+import { incomingRows, incomingVectors } from "./unit-vectors.ts";
 
 export interface ExpandAndClusterOptions {
   readonly engine: Engine;
@@ -140,21 +140,18 @@ function clusteredLayer(
 /** |u - v|, or |u + v| where that is less and signs do not count, relative to the longer of both. */
 function distancesBetween(units: readonly Unit[], isOdd: boolean): Float64Array {
   const n = units.length;
+  const lengths = units.map(({ vector }) => norm(vector));
   const distances = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < i; j++) {
       const [u, v] = [units[i]?.vector, units[j]?.vector] as [Float64Array, Float64Array];
-      const apart = isOdd ? Math.min(distance(u, v, 1), distance(u, v, -1)) : distance(u, v, 1);
-      const longer = Math.max(Math.hypot(...u), Math.hypot(...v));
+      const apart = isOdd ? Math.min(distanceBetween(u, v), distanceBetween(u, v, -1)) : distanceBetween(u, v);
+      const longer = Math.max(lengths[i] as number, lengths[j] as number);
       distances[i * n + j] = longer === 0 ? 0 : apart / longer;
       distances[j * n + i] = distances[i * n + j] as number;
     }
   }
   return distances;
-}
-
-function distance(u: Float64Array, v: Float64Array, sign: 1 | -1): number {
-  return Math.hypot(...u.map((x, i) => x - sign * (v[i] as number)));
 }
 
 interface MergedUnit {
@@ -166,7 +163,7 @@ interface MergedUnit {
 function mergedUnit(cluster: readonly Unit[], isOdd: boolean): MergedUnit {
   const [{ vector: reference }] = cluster as readonly [Unit];
   const members = cluster.map((unit) => {
-    const isOpposite = isOdd && distance(unit.vector, reference, -1) < distance(unit.vector, reference, 1);
+    const isOpposite = isOdd && distanceBetween(unit.vector, reference, -1) < distanceBetween(unit.vector, reference);
     return { ...unit, sign: isOpposite ? (-1 as const) : (1 as const) };
   });
   const vector = reference.map(
@@ -181,13 +178,10 @@ function narrowed(
   layer: HiddenLayer,
   { merged, student }: { readonly merged: readonly MergedUnit[]; readonly student: number },
 ): Model {
-  const { affine, incoming, outgoing } = layer;
-  const weights = (site: UnitSite): Rows =>
-    merged.map(({ vector }) => (site.tensor === affine?.bias ? vector.slice(-1) : vector.slice(0, lengthAt(site))));
-  const lengthAt = (site: UnitSite) => elementCount((parameters[site.tensor] as Tensor).shape) / layer.size;
+  const vectors = merged.map(({ vector }) => vector);
   const sites = [
-    ...incoming.map((site) => ({ site, rows: weights(site) })),
-    ...outgoing.map((site) => {
+    ...incomingRows(layer, parameters, vectors),
+    ...layer.outgoing.map((site) => {
       const rows = rowsAt(site, parameters[site.tensor] as Tensor);
       return {
         site,

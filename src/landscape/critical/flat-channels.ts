@@ -1,5 +1,6 @@
 import type { Model } from "../../nets/index.ts";
 import { hiddenLayer } from "../expansion/index.ts";
+import { dot, norm } from "../vectors.ts";
 import { incomingVectors, outgoingVectors } from "./unit-vectors.ts";
 
 /**
@@ -36,19 +37,19 @@ export interface FlatChannelOptions {
 
 /** Pairs of units that have gone into a flat channel, the closest first. */
 export function flatChannels({ network, parameters }: Model, options: FlatChannelOptions): readonly FlatChannel[] {
-  const { norm = 1e3, cosineDistance = 1e-3 } = options;
+  const { norm: least = 1e3, cosineDistance = 1e-3 } = options;
   const layer = hiddenLayer(network, options.layer);
   const isOdd = layer.generators.some(({ kind }) => kind === "sign");
   const [incoming, outgoing] = [incomingVectors(layer, parameters), outgoingVectors(layer, parameters)];
   const pairs = incoming.flatMap((_, i) => incoming.slice(i + 1).map((_, k) => [i, i + 1 + k] as const));
-  return pairs
-    .map(([i, j]) => {
-      const [u, v, p, q] = [incoming[i], incoming[j], outgoing[i], outgoing[j]] as [Vector, Vector, Vector, Vector];
-      const sign = isOdd && dot(u, v) < 0 ? -1 : 1;
-      return channelOf([i, j], [u, p], [times(v, sign), times(q, sign)]);
-    })
-    .filter((channel) => channel.norm > norm && channel.eps > 0 && channel.cosineDistance < cosineDistance)
-    .toSorted((one, next) => one.cosineDistance - next.cosineDistance);
+  const channels = pairs.flatMap(([i, j]) => {
+    const [u, v, p, q] = [incoming[i], incoming[j], outgoing[i], outgoing[j]] as [Vector, Vector, Vector, Vector];
+    const sign = isOdd && dot(u, v) < 0 ? -1 : 1;
+    const channel = channelOf([i, j], [u, p], [times(v, sign), times(q, sign)]);
+    const isFlat = channel.norm > least && channel.eps > 0 && channel.cosineDistance < cosineDistance;
+    return isFlat ? [channel] : [];
+  });
+  return channels.toSorted((one, next) => one.cosineDistance - next.cosineDistance);
 }
 
 type Vector = Float64Array;
@@ -59,10 +60,10 @@ function channelOf(
   [v, q]: readonly [incoming: Vector, outgoing: Vector],
 ): FlatChannel {
   const half = combined(u, v, (x, y) => (x - y) / 2);
-  const eps = Math.hypot(...half);
+  const eps = norm(half);
   return {
     units,
-    norm: Math.hypot(...u, ...v, ...p, ...q),
+    norm: Math.hypot(...[u, v, p, q].map(norm)),
     cosineDistance: cosineDistanceOf(u, v),
     w: combined(u, v, (x, y) => (x + y) / 2),
     eps,
@@ -80,12 +81,8 @@ function times(x: Vector, factor: number): Vector {
   return x.map((value) => factor * value);
 }
 
-function dot(a: Vector, b: Vector): number {
-  return a.reduce((sum, x, i) => sum + x * (b[i] as number), 0);
-}
-
 /** |u / |u| - v / |v||^2 / 2, which is 1 - cos without cancellation. */
 function cosineDistanceOf(u: Vector, v: Vector): number {
-  const [a, b] = [Math.hypot(...u), Math.hypot(...v)];
+  const [a, b] = [norm(u), norm(v)];
   return combined(u, v, (x, y) => x / a - y / b).reduce((sum, x) => sum + x * x, 0) / 2;
 }

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
+import { noisyTeacher } from "../../../test/critical/noisy-teacher.ts";
 import { criticalCount } from "../../counting/index.ts";
 import { type Dataset, teacherStudent } from "../../data/index.ts";
-import { initializeParameters, type MlpOptions, type Model, mlp, type Parameters } from "../../nets/index.ts";
+import { initializeParameters, type Model, mlp, type Parameters } from "../../nets/index.ts";
 import { nativeEngine } from "../../node/index.ts";
-import { fold, fromNumbers, normal, rngKey, type Tensor, uniform } from "../../tensor/index.ts";
+import { convert, fromNumbers, rngKey, type Tensor } from "../../tensor/index.ts";
 import {
   curvatureOf,
   indexOf,
@@ -36,116 +37,6 @@ async function toyPoint(incoming: readonly (readonly number[])[], outgoing: read
 const width1 = await toyPoint([fixture.width1.w], [fixture.width1.a]);
 const width3 = await toyPoint(fixture.width3.w, fixture.width3.a);
 
-/** A perceptron in plain numbers. */
-interface Plain {
-  readonly f: (z: number) => number;
-  readonly layers: readonly { readonly weights: readonly (readonly number[])[]; readonly biases: readonly number[] }[];
-}
-
-const functions = {
-  tanh: Math.tanh,
-  softplus: (z: number) => Math.log1p(Math.exp(z)),
-  sigmoid: (z: number) => 1 / (1 + Math.exp(-z)),
-};
-type Name = keyof typeof functions;
-
-function plainOf({ network, parameters }: Model): Plain {
-  const { activation, widths } = network.description as unknown as MlpOptions;
-  const layers = [...widths, network.outputs].map((size, k) => {
-    const { data, shape } = parameters[`layers.${k}.weight`] as Tensor<"float64">;
-    const width = shape[1] as number;
-    const biases = parameters[`layers.${k}.bias`]?.data as Float64Array | undefined;
-    return {
-      weights: Array.from({ length: size }, (_, i) => Array.from(data.slice(i * width, (i + 1) * width))),
-      biases: biases ? Array.from(biases) : new Array<number>(size).fill(0),
-    };
-  });
-  return { f: functions[activation as Name], layers };
-}
-
-function outputOf({ f, layers }: Plain, x: readonly number[]): number[] {
-  return layers.reduce<number[]>(
-    (values, { weights, biases }, k) => {
-      const read = k === 0 ? values : values.map(f);
-      return weights.map((row, i) => row.reduce((sum, w, j) => sum + w * (read[j] as number), biases[i] as number));
-    },
-    [...x],
-  );
-}
-
-function samplesOf({ train }: Dataset): number[][] {
-  const { data } = train.inputs as Tensor<"float64">;
-  return Array.from({ length: data.length / 2 }, (_, i) => Array.from(data.slice(2 * i, 2 * i + 2)));
-}
-
-function lossOf(plain: Plain, dataset: Dataset): number {
-  const samples = samplesOf(dataset);
-  const { data } = dataset.train.targets;
-  const losses = samples.map((x, p) => {
-    const y = outputOf(plain, x);
-    if (dataset.task === "classification") {
-      return Math.log(y.reduce((sum, v) => sum + Math.exp(v), 0)) - (y[data[p] as number] as number);
-    }
-    return y.reduce((sum, v, m) => sum + (v - (data[p * y.length + m] as number)) ** 2, 0) / y.length;
-  });
-  return losses.reduce((sum, each) => sum + each) / samples.length;
-}
-
-interface Problem {
-  readonly widths: readonly number[];
-  readonly outputs: number;
-  readonly activation?: Name;
-  readonly task?: Dataset["task"];
-  readonly bias?: boolean;
-  readonly samples?: number;
-}
-
-/** A random network, and samples of it with noise: its best fit is close by and a strict minimum. */
-function noisyTeacher(problem: Problem, seed: number): { readonly model: Model; readonly dataset: Dataset } {
-  const { widths, outputs, activation = "tanh", task = "regression", bias = true, samples = 100 } = problem;
-  const key = fold(rngKey(seed), "problem");
-  const network = mlp({ input: 2, widths, outputs, activation, bias });
-  const drawn = initializeParameters(network, key, "float64");
-  const parameters = Object.fromEntries(
-    Object.entries(drawn).map(([name, { shape }]) => [
-      name,
-      normal(fold(key, name), shape, { dtype: "float64", deviation: name.endsWith("bias") ? 0.5 : 1 }),
-    ]),
-  );
-  const model = { network, parameters };
-  const inputs = normal(fold(key, "inputs"), [samples, 2], { dtype: "float64" });
-  const empty = { name: "noise", sampleShape: [2], normalization: { mean: [0, 0], deviation: [1, 1] } };
-  const plain = plainOf(model);
-  const split = { inputs, targets: inputs };
-  const answers = samplesOf({ ...empty, task, classes: 0, train: split, test: split }).map((x) => outputOf(plain, x));
-  const noise = normal(fold(key, "noise"), [samples * outputs], { dtype: "float64" }).data;
-  const chance = uniform(fold(key, "chance"), [samples], { dtype: "float64" }).data;
-  const targets =
-    task === "regression"
-      ? fromNumbers(
-          "float64",
-          answers.flat().map((y, i) => y + 0.1 * (noise[i] as number)),
-          [samples, outputs],
-        )
-      : fromNumbers(
-          "int32",
-          answers.map((logits, p) => drawnClass(logits, chance[p] as number)),
-          [samples],
-        );
-  const train = { inputs, targets };
-  return { model, dataset: { ...empty, task, classes: task === "regression" ? 0 : outputs, train, test: train } };
-}
-
-function drawnClass(logits: readonly number[], chance: number): number {
-  const total = logits.reduce((sum, v) => sum + Math.exp(v), 0);
-  let left = chance * total;
-  const found = logits.findIndex((v) => {
-    left -= Math.exp(v);
-    return left < 0;
-  });
-  return found < 0 ? logits.length - 1 : found;
-}
-
 async function trained(
   { model, dataset }: { readonly model: Model; readonly dataset: Dataset },
   level = 0,
@@ -155,127 +46,6 @@ async function trained(
   expect(found).toMatchObject({ stopped: "converged", index: { negative: 0, zero: level } });
   return { network: model.network, parameters: curvature.unflatten(found?.point as Float64Array) };
 }
-
-/** The plain network with a copy of unit i of a layer behind the others; the copy has no outgoing weights. */
-function withCopy(plain: Plain, layer: number, unit: number): Plain {
-  const layers = plain.layers.map(({ weights, biases }, k) => {
-    const rows = weights.map((row) => (k === layer + 1 ? [...row, 0] : [...row]));
-    if (k !== layer) return { weights: rows, biases: [...biases] };
-    return { weights: [...rows, [...(rows[unit] as number[])]], biases: [...biases, biases[unit] as number] };
-  });
-  return { ...plain, layers };
-}
-
-/** Adds to entry k of the incoming weights of a unit, of which the bias is the last. */
-function nudge({ layers }: Plain, [layer, unit, k]: readonly [number, number, number], step: number): void {
-  const { weights, biases } = layers[layer] as { weights: number[][]; biases: number[] };
-  const row = weights[unit] as number[];
-  if (k < row.length) row[k] = (row[k] as number) + step;
-  else biases[unit] = (biases[unit] as number) + step;
-}
-
-const step = 1e-3;
-
-/** B and C of a unit from differences of the loss. */
-function differences(
-  model: Model,
-  dataset: Dataset,
-  {
-    layer,
-    unit,
-    inputs,
-    outputs,
-  }: { readonly layer: number; readonly unit: number; readonly inputs: number; readonly outputs: number },
-) {
-  const plain = plainOf(model);
-  const copy = plain.layers[layer]?.weights.length as number;
-  const lossWith = (change: (made: Plain) => void) => {
-    const made = withCopy(plain, layer, unit);
-    change(made);
-    return lossOf(made, dataset);
-  };
-  const outgoing = (made: Plain, m: number) => made.layers[layer + 1]?.weights[m] as number[];
-  const each = (count: number) => Array.from({ length: count }, (_, i) => i);
-  const c = each(outputs).flatMap((m) =>
-    each(inputs).map((k) => {
-      const at = (a: number, w: number) =>
-        lossWith((made) => {
-          nudge(made, [layer, copy, k], w * step);
-          outgoing(made, m)[copy] = a * step;
-        });
-      return (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / (4 * step * step);
-    }),
-  );
-  const parted = (directions: readonly (readonly [number, number])[]) =>
-    lossWith((made) => {
-      for (const m of each(outputs)) {
-        const row = outgoing(made, m);
-        row[copy] = (row[unit] as number) / 2;
-        row[unit] = (row[unit] as number) / 2;
-      }
-      for (const [k, sign] of directions) {
-        nudge(made, [layer, unit, k], sign * step);
-        nudge(made, [layer, copy, k], -sign * step);
-      }
-    });
-  const b = each(inputs).flatMap((k) =>
-    each(inputs).map(
-      (l) =>
-        (parted([
-          [k, 1],
-          [l, 1],
-        ]) -
-          parted([
-            [k, 1],
-            [l, -1],
-          ])) /
-        (2 * step * step),
-    ),
-  );
-  return { b, c };
-}
-
-function expectClose(got: Float64Array, expected: readonly number[]): void {
-  expect(got.length).toBe(expected.length);
-  const scale = Math.max(...expected.map(Math.abs));
-  // Differences of second order lose the square of the step, and rounding divided by it.
-  for (const [i, x] of expected.entries()) expect(Math.abs((got[i] as number) - x)).toBeLessThan(1e-4 * (scale + 0.01));
-}
-
-describe("B and C of a unit", () => {
-  const problems: readonly Problem[] = [
-    { widths: [3], outputs: 2 },
-    { widths: [2], outputs: 1, activation: "sigmoid", bias: false },
-    { widths: [3, 2], outputs: 2, activation: "softplus" },
-    { widths: [2, 3], outputs: 3, task: "classification" },
-  ];
-  it.each(problems)("are what differences of the loss give: %o", async (problem) => {
-    const { model, dataset } = noisyTeacher({ ...problem, samples: 12 }, 1);
-    for (const index of problem.widths.keys()) {
-      const layer = hiddenLayer(model.network, index);
-      const forms = await duplicationForms(model, dataset, { layer, engine });
-      expect(forms).toHaveLength(layer.size);
-      for (const [unit, form] of forms.entries()) {
-        const { inputs, outputs } = form;
-        expect(inputs).toBe((problem.widths[index - 1] ?? 2) + (problem.bias === false ? 0 : 1));
-        expect(outputs).toBe(problem.widths[index + 1] ?? problem.outputs);
-        const { b, c } = differences(model, dataset, { layer: index, unit, inputs, outputs });
-        expectClose(form.c, c);
-        expectClose(form.b, b);
-      }
-    }
-  });
-
-  it.each([
-    ["relu", "mlp: expected activations with two derivatives everywhere, such as tanh, sigmoid or softplus, got Relu;"],
-    ["sign", "mlp: expected a network that can be differentiated twice, got one with"],
-  ] as const)("are refused for %s", async (activation, message) => {
-    const network = mlp({ input: 2, widths: [2], outputs: 1, activation });
-    const parameters = initializeParameters(network, rngKey(1), "float64");
-    const layer = hiddenLayer(network, 0);
-    await expect(duplicationForms({ network, parameters }, toy, { layer, engine })).rejects.toThrow(message);
-  });
-});
 
 function study(model: Model, dataset: Dataset, replicas: Iterable<Shares>, layer = 0) {
   return replicaStudy(model, dataset, { layer, engine, replicas });
@@ -305,6 +75,22 @@ describe("replicas of the best student of width 1", () => {
       [0, 3, "degenerate"],
       [1, 4, "saddle"],
     ]);
+  });
+});
+
+describe("replicas of weights in float32", () => {
+  it("are no less critical than these, whatever the shares", async () => {
+    const parameters = Object.fromEntries(
+      Object.entries(width1.parameters).map(([name, value]) => [name, convert(value, "float32")]),
+    );
+    const model = { network: width1.network, parameters };
+    const replicas: Shares[] = [[[0.3, 0.7]], [[0.123, 0.456, 0.421]]];
+    const options = { layer: 0, engine, gradientTolerance: 1e-6, replicas };
+    const { core, replicas: found } = await replicaStudy(model, toy, options);
+    expect(core.gradientNorm).toBeGreaterThan(1e-9);
+    // The gradient in the incoming weights of a copy is its share, that in its outgoing weight the whole.
+    for (const { gradientNorm } of found) expect(gradientNorm).toBeLessThan(2 * core.gradientNorm);
+    for (const { loss } of found) expect(Math.abs(loss - core.loss)).toBeLessThan(1e-16);
   });
 });
 
@@ -459,6 +245,13 @@ describe("wrong input", () => {
     const parameters = initializeParameters(network, rngKey(1), "float64");
     await expect(study({ network, parameters }, toy, [])).rejects.toThrow(
       /^mlp: expected a critical point with a gradient of at most 1e-10, got one of \d\.\d+e[+-]\d+; polish or minimize/,
+    );
+  });
+
+  it("is told that weights are no numbers", async () => {
+    const parameters = { ...width1.parameters, "layers.1.weight": fromNumbers("float64", [Number.NaN], [1, 1]) };
+    await expect(study({ network: width1.network, parameters }, toy, [])).rejects.toThrow(
+      "expected a critical point with a gradient of at most 1e-10, got one of NaN",
     );
   });
 

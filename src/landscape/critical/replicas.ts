@@ -4,8 +4,25 @@ import type { Engine } from "../../engine/index.ts";
 import { check } from "../../errors.ts";
 import type { Model } from "../../nets/index.ts";
 import { fold, type RngKey, rngKey, uniform } from "../../tensor/index.ts";
-import { type Curvature, curvatureOf, type Index, indexOf, symmetricEigenvalues } from "../../train/index.ts";
-import { type Composition, compositions, expand, type HiddenLayer, hiddenLayer, rolesOf } from "../expansion/index.ts";
+import {
+  type Curvature,
+  curvatureOf,
+  type Index,
+  indexOf,
+  type LocalCurvature,
+  type Slope,
+  symmetricEigenvalues,
+} from "../../train/index.ts";
+import {
+  type Composition,
+  compositions,
+  expand,
+  type HiddenLayer,
+  hiddenLayer,
+  inFloat64,
+  rolesOf,
+} from "../expansion/index.ts";
+import { norm } from "../vectors.ts";
 import { type DuplicationForm, duplicationForms } from "./duplication.ts";
 import { type DuplicationSigns, duplicationSigns, type Inertia, predictedInertia } from "./prediction.ts";
 import { outgoingVectors } from "./unit-vectors.ts";
@@ -68,15 +85,15 @@ export const defaultGradientTolerance = 1e-10;
  * B and C predict. The data set's train split defines the loss.
  */
 export async function replicaStudy(
-  model: Model,
+  given: Model,
   dataset: Dataset,
   { replicas, ...options }: ReplicaOptions & { readonly replicas: Iterable<Shares> },
 ): Promise<ReplicaStudy> {
   const { engine, gradientTolerance = defaultGradientTolerance, zeroTolerance } = options;
+  const model = { ...given, parameters: inFloat64(given.parameters) };
   const layer = hiddenLayer(model.network, options.layer);
   const forms = await duplicationForms(model, dataset, { layer, engine });
-  const core = await reportOf(model, dataset, { engine, zeroTolerance });
-  checkCritical(model, core.gradientNorm, gradientTolerance);
+  const core = await coreOf(model, dataset, { engine, gradientTolerance, zeroTolerance });
   const outgoing = outgoingVectors(layer, model.parameters);
   const units = forms.map((form, i) => ({
     form,
@@ -226,20 +243,22 @@ function multinomial(parts: readonly number[]): bigint {
   }, 1n);
 }
 
-async function reportOf(
+async function coreOf(
   model: Model,
   dataset: Dataset,
-  { engine, zeroTolerance }: Pick<Scene, "engine" | "zeroTolerance">,
+  { engine, gradientTolerance, zeroTolerance }: Pick<Scene, "engine" | "zeroTolerance"> & { gradientTolerance: number },
 ): Promise<PointReport> {
   await using curvature = await curvatureOf(model.network, dataset, { engine });
+  const [{ gradient }] = (await curvature.slopes([curvature.flatten(model.parameters)])) as readonly [Slope];
+  checkCritical(model, norm(gradient), gradientTolerance);
   return await reportAt(curvature, model, zeroTolerance);
 }
 
 async function reportAt(curvature: Curvature, { parameters }: Model, zeroTolerance?: number): Promise<PointReport> {
-  const [at] = await curvature.curvatures([curvature.flatten(parameters)]);
-  const { loss, gradient, hessian } = at as NonNullable<typeof at>;
+  const point = curvature.flatten(parameters);
+  const [{ loss, gradient, hessian }] = (await curvature.curvatures([point])) as readonly [LocalCurvature];
   const eigenvalues = symmetricEigenvalues(hessian, curvature.size);
-  const gradientNorm = Math.sqrt(gradient.reduce((sum, x) => sum + x * x, 0));
+  const gradientNorm = norm(gradient);
   const rounding = indexOf(eigenvalues).tolerance + gradientFactor * gradientNorm;
   return { loss, gradientNorm, eigenvalues, index: indexOf(eigenvalues, zeroTolerance ?? rounding) };
 }

@@ -57,10 +57,19 @@ it("stops at the width that is asked for, and where splitting leads nowhere down
   expect(there).toMatchObject({ stopped: "stable", stages: { length: 1 } });
 });
 
+it("says where a search came to no minimum", async () => {
+  const start = student([[1, Number.NaN]], [1]);
+  const lost = await splittingDescent(start, toy, { layer: 0, width: 3, engine });
+  expect(lost).toMatchObject({
+    stopped: "lost",
+    stages: [{ width: 1, minimum: { stopped: "diverged" }, split: null }],
+  });
+});
+
 it("refuses activations without second derivatives", async () => {
   const network = mlp({ input: [2], widths: [2], outputs: 1, activation: "relu" });
   const parameters = initializeParameters(network, rngKey(1), "float64");
   await expect(splittingDescent({ network, parameters }, toy, { layer: 0, width: 3, engine })).rejects.toThrow(
-    /^mlp: expected activations with two derivatives everywhere.*got Relu/,
+    /^mlp: expected a network with second derivatives, got one with Relu/,
   );
 });

@@ -2,12 +2,11 @@ import type { Dataset } from "../../data/index.ts";
 import type { Engine } from "../../engine/index.ts";
 import { check } from "../../errors.ts";
 import type { Model, Parameters } from "../../nets/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
 import { type CriticalPoint, type Curvature, curvatureOf, minimize, symmetricEigen } from "../../train/index.ts";
-import { type HiddenLayer, hiddenLayer, inFloat64, rowsAt, withRows } from "../expansion/index.ts";
+import { type HiddenLayer, hiddenLayer, inFloat64, withRows } from "../expansion/index.ts";
 import { type DuplicationForm, duplicationForms } from "./duplication.ts";
 import { evenShares, replicate } from "./replicas.ts";
-import { incomingSites } from "./unit-vectors.ts";
+import { incomingRows, incomingVectors } from "./unit-vectors.ts";
 
 /** A minimum on the way, and the split by which it is left. */
 export interface SplitStage {
@@ -42,8 +41,8 @@ export interface SplittingOptions {
 export interface SplittingDescent {
   readonly stages: readonly SplitStage[];
   readonly model: Model;
-  /** `stable` where no unit has a B with a negative eigenvalue. */
-  readonly stopped: "enough" | "width" | "stable";
+  /** `stable` where no unit has a B with a negative eigenvalue, `lost` where the last search came to no minimum. */
+  readonly stopped: "enough" | "width" | "stable" | "lost";
 }
 
 /**
@@ -69,6 +68,7 @@ export async function splittingDescent(
       stopped,
     });
     if (minimum.loss <= enough) return end("enough");
+    if (minimum.stopped === "iterations" || minimum.stopped === "diverged") return end("lost");
     if (layer.size >= width) return end("width");
     const steepest = steepestOf(await duplicationForms(model, dataset, { layer, engine }));
     if (!(steepest.eigenvalue < -minimum.index.tolerance)) return end("stable");
@@ -139,14 +139,9 @@ async function bestStep(curvature: Curvature, wide: WideLayer) {
 
 /** The two copies of the unit, moved so far along its direction, one each way. */
 function parted({ wide, layer, steepest: { unit, direction } }: WideLayer, step: number): Parameters {
-  let start = 0;
-  const moved = incomingSites(layer).map((site) => {
-    const rows = rowsAt(site, wide.parameters[site.tensor] as Tensor);
-    const first = start;
-    start += rows[0]?.length ?? 0;
-    const by = (row: Float64Array, length: number) => row.map((x, k) => x + length * (direction[first + k] as number));
-    const made = rows.map((row, i) => (i === unit ? by(row, step) : i === unit + 1 ? by(row, -step) : row));
-    return { site, rows: made };
-  });
-  return withRows(wide.parameters, moved);
+  const by = (vector: Float64Array, length: number) => vector.map((x, k) => x + length * (direction[k] as number));
+  const vectors = incomingVectors(layer, wide.parameters).map((vector, i) =>
+    i === unit ? by(vector, step) : i === unit + 1 ? by(vector, -step) : vector,
+  );
+  return withRows(wide.parameters, incomingRows(layer, wide.parameters, vectors));
 }

@@ -112,6 +112,16 @@ describe("spectralDensity", () => {
     const peak = grid.findIndex((x) => x >= 3);
     expect((standardError[peak] as number) / (density[peak] as number)).toBeCloseTo(Math.sqrt(0.005 / 2 / 3) / 0.7, 6);
   });
+
+  it("takes more nodes than a call has arguments", () => {
+    const count = 200_000;
+    const nodes = Float64Array.from({ length: count }, (_, i) => i / (count - 1));
+    const many = { nodes, weights: new Float64Array(count).fill(1 / count) };
+    const { grid, density } = spectralDensity([many, many], 0.5);
+    expect([grid[0], grid.at(-1)]).toEqual([-3, 4]);
+    // A uniform density under a normal curve that it covers up to one deviation on either side: erf(1 / sqrt 2).
+    expect(density[grid.indexOf(0.5)]).toBeCloseTo(0.6826894921, 5);
+  });
 });
 
 describe("the trace", () => {

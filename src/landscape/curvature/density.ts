@@ -108,9 +108,13 @@ const margin = 6;
 
 /** A hundredth of the range of the nodes; for a single node, of its size. */
 export function defaultWidth(quadratures: readonly Quadrature[]): number {
-  const nodes = quadratures.flatMap((each) => Array.from(each.nodes));
-  const [low, high] = [Math.min(...nodes), Math.max(...nodes)];
+  const [low, high] = rangeOf(quadratures);
   return (high - low) / 100 || Math.max(Math.abs(low), Math.abs(high)) / 100 || 1e-2;
+}
+
+function rangeOf(quadratures: readonly Quadrature[]): readonly [number, number] {
+  const ends = (at: 0 | -1) => quadratures.map(({ nodes }) => nodes.at(at) as number);
+  return [Math.min(...ends(0)), Math.max(...ends(-1))];
 }
 
 /** The quadratures as a density: each node a normal curve of this width, times its weight. */
@@ -123,9 +127,8 @@ export function spectralDensity(
     where: "hessian",
     message: `expected a width above 0, got ${width}`,
   }));
-  const nodes = quadratures.flatMap((each) => Array.from(each.nodes));
-  const low = Math.min(...nodes) - margin * width;
-  const high = Math.max(...nodes) + margin * width;
+  const [least, most] = rangeOf(quadratures);
+  const [low, high] = [least - margin * width, most + margin * width];
   const count = Math.ceil(((high - low) / width) * pointsPerWidth) + 1;
   checkPoints(count);
   const grid = Float64Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1));

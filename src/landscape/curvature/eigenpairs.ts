@@ -1,5 +1,6 @@
 import { check } from "../../errors.ts";
 import { fold, type RngKey } from "../../tensor/index.ts";
+import { dot, norm } from "../vectors.ts";
 import {
   combinations,
   compressed,
@@ -13,7 +14,7 @@ import {
   withVector,
 } from "./krylov-space.ts";
 import type { SymmetricOperator } from "./symmetric-operator.ts";
-import { addScaled, dot, norm, scale, type Vector } from "./vectors.ts";
+import { addScaled, scale, type Vector } from "./vectors.ts";
 
 /** Which eigenvalues: the ends of the spectrum, half of either, or those of the largest absolute value. */
 export type Which = "largest" | "smallest" | "both" | "magnitude";

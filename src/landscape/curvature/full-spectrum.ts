@@ -10,9 +10,9 @@ import {
   type ParameterLayout,
   symmetricEigenvalues,
 } from "../../train/index.ts";
+import { norm } from "../vectors.ts";
 import { checkFinite } from "./finite.ts";
 import { type HessianOptions, settingOf } from "./hessian-operator.ts";
-import { norm } from "./vectors.ts";
 
 /** A dense Hessian and all its eigenvalues, in float64. */
 export interface FullSpectrum extends LocalCurvature {

@@ -5,11 +5,12 @@ import { check } from "../../errors.ts";
 import type { Network, Parameters } from "../../nets/index.ts";
 import { convert, elementCount, type Tensor, tensor, zeros } from "../../tensor/index.ts";
 import { checkFit, checkSplit, flatten, layoutOf, type ParameterLayout, splitFeeds } from "../../train/index.ts";
+import { norm } from "../vectors.ts";
 import { checkFinite } from "./finite.ts";
 import { directionName, type LossSetting, planRuns, productGraph, slopeGraph } from "./loss-graphs.ts";
 import { checkDifferentiable } from "./smoothness.ts";
 import type { SymmetricOperator } from "./symmetric-operator.ts";
-import { addScaled, norm, type Vector, zeroVector } from "./vectors.ts";
+import { addScaled, type Vector, zeroVector } from "./vectors.ts";
 
 export interface HessianOptions {
   readonly engine: Engine;

@@ -18,7 +18,7 @@ export {
 export type { Estimate } from "./estimate.ts";
 export { type FullSpectrum, type FullSpectrumOptions, fullSpectrum, mostDenseParameters } from "./full-spectrum.ts";
 export { type HessianOperator, type HessianOptions, type HessianSlope, hessianOperator } from "./hessian-operator.ts";
-export { checkDifferentiable, kinksIn } from "./smoothness.ts";
+export { checkDifferentiable, checkSmooth, kinksIn } from "./smoothness.ts";
 export type { SymmetricOperator } from "./symmetric-operator.ts";
 export { type KnownPart, type TraceOptions, traceBeside, traceOf } from "./trace.ts";
 export type { Vector } from "./vectors.ts";

@@ -1,8 +1,9 @@
 import { fold, normal, type RngKey } from "../../tensor/index.ts";
 import { symmetricEigen } from "../../train/index.ts";
+import { norm } from "../vectors.ts";
 import { checkFinite } from "./finite.ts";
 import type { SymmetricOperator } from "./symmetric-operator.ts";
-import { addCombination, norm, orthogonalize, scale, type Vector, zeroVector } from "./vectors.ts";
+import { addCombination, orthogonalize, scale, type Vector, zeroVector } from "./vectors.ts";
 
 /**
  * A space with an orthonormal basis V, and a symmetric matrix H projected to it. All coefficients are kept, so that the

@@ -38,6 +38,22 @@ export function checkDifferentiable(network: Network, layout: ParameterLayout): 
   }));
 }
 
+/** Throws for a network whose second derivatives are zero but for jumps. */
+export function checkSmooth(
+  network: Network,
+  layout: ParameterLayout,
+  { where, remedy }: { readonly where: string; readonly remedy: string },
+): void {
+  checkDifferentiable(network, layout);
+  const kinks = kinksIn(network, layout);
+  check(kinks.length === 0, () => ({
+    code: "not-smooth",
+    where,
+    message: `expected a network with second derivatives, got one with ${kinks.join(" and ")}`,
+    remedy,
+  }));
+}
+
 function isStep({ op, dtype, operands }: Value): boolean {
   if (op === "Sign" || op === "Surrogate") return true;
   return op === "Cast" && isFloat(dtype) && !isFloat((operands[0] as Value).dtype);

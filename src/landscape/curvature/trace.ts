@@ -1,7 +1,8 @@
 import { fold, type RngKey } from "../../tensor/index.ts";
+import { dot, norm } from "../vectors.ts";
 import { checkProbes, type Estimate, meanOf } from "./estimate.ts";
 import type { SymmetricOperator } from "./symmetric-operator.ts";
-import { dot, norm, orthogonalize, randomProbes, scale, type Vector } from "./vectors.ts";
+import { orthogonalize, randomProbes, scale, type Vector } from "./vectors.ts";
 
 export interface TraceOptions {
   readonly key: RngKey;

@@ -1,4 +1,5 @@
 import { fold, type RngKey, uniform } from "../../tensor/index.ts";
+import { dot, norm } from "../vectors.ts";
 
 /** A vector of parameters in the element type that its products are computed in; sums over it are in float64. */
 export type Vector = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
@@ -6,18 +7,6 @@ export type Vector = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 /** A vector of zeros. */
 export function zeroVector(dtype: "float32" | "float64", size: number): Vector {
   return dtype === "float32" ? new Float32Array(size) : new Float64Array(size);
-}
-
-/** a . b */
-export function dot(a: Vector, b: Vector): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
-}
-
-/** |a| */
-export function norm(a: Vector): number {
-  return Math.sqrt(dot(a, a));
 }
 
 /** into <- into + factor a */
