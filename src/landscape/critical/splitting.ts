@@ -68,7 +68,7 @@ export async function splittingDescent(
       stopped,
     });
     if (minimum.loss <= enough) return end("enough");
-    if (minimum.stopped === "iterations" || minimum.stopped === "diverged") return end("lost");
+    if (minimum.stopped !== "converged" && minimum.stopped !== "stalled") return end("lost");
     if (layer.size >= width) return end("width");
     const steepest = steepestOf(await duplicationForms(model, dataset, { layer, engine }));
     if (!(steepest.eigenvalue < -minimum.index.tolerance)) return end("stable");

@@ -1,3 +1,4 @@
+import { channelWatch } from "./channel-watch.ts";
 import { type Arrival, defaults, type SearchOptions } from "./critical-point.ts";
 import type { LocalCurvature } from "./objective.ts";
 import type { Search } from "./search.ts";
@@ -11,10 +12,12 @@ export function* bfgsSearch(start: Float64Array, options: SearchOptions): Search
   let at = yield { kind: "slope", point };
   let inverse = scaledIdentity(n, 1 / Math.max(1, norm(at.gradient)));
   let isFresh = true;
+  const isInChannel = channelWatch(start);
   for (let done = 0; ; done++) {
     const arrive = (stopped: Arrival["stopped"]): Arrival => ({ point, iterations: done, stopped });
     if (!Number.isFinite(at.loss)) return arrive("diverged");
     if (norm(at.gradient) <= gradientTolerance) return arrive("converged");
+    if (isInChannel(point, at.loss)) return arrive("channel");
     if (done === iterations) return arrive("iterations");
     const direction = times(inverse, at.gradient).map((x) => -x);
     const found = yield* strongWolfe(point, direction, at);

@@ -11,8 +11,11 @@ export interface Index {
   readonly tolerance: number;
 }
 
-/** Why a search ended: "stalled" where rounding or the geometry lets no step improve, "diverged" where it left all bounds. */
-export type Stop = "converged" | "stalled" | "iterations" | "diverged";
+/**
+ * Why a search ended: "stalled" where rounding or the geometry lets no step improve, "channel" where it runs off to
+ * infinity while the loss hardly falls, "diverged" where it left all bounds.
+ */
+export type Stop = "converged" | "stalled" | "channel" | "iterations" | "diverged";
 
 /** Where a search ended and what is known of the place; only "converged" says that the gradient is within its tolerance. */
 export interface CriticalPoint {
@@ -97,7 +100,7 @@ export function* polishSearch(arrival: Arrival, options: SearchOptions): Search<
   let at = yield { kind: "curvature", point };
   let newton = newtonStep(at, options.zeroTolerance);
   let steps = 0;
-  for (; steps < mostPolishingSteps && arrival.stopped !== "iterations" && arrival.stopped !== "diverged"; steps++) {
+  for (; steps < mostPolishingSteps && isClose(arrival); steps++) {
     if (norm(newton.step) === 0 || norm(newton.step) > largestPolishingStep * (1 + norm(point))) break;
     const trial = plus(point, newton.step);
     const there = yield { kind: "curvature", point: trial };
@@ -116,6 +119,11 @@ export function* polishSearch(arrival: Arrival, options: SearchOptions): Search<
     iterations: arrival.iterations + steps,
     stopped: stopAt(arrival, isConverged, gradientNorm),
   };
+}
+
+/** Whether a search ended because there was nowhere better to go. */
+export function isClose({ stopped }: Pick<Arrival, "stopped">): boolean {
+  return stopped === "converged" || stopped === "stalled";
 }
 
 function stopAt({ stopped }: Arrival, isConverged: boolean, gradientNorm: number): Stop {

@@ -1,3 +1,4 @@
+import { channelWatch } from "./channel-watch.ts";
 import { cholesky, choleskySolve } from "./cholesky.ts";
 import { type Arrival, defaults, type SearchOptions } from "./critical-point.ts";
 import type { Search } from "./search.ts";
@@ -12,10 +13,12 @@ export function* levenbergMarquardtSearch(start: Float64Array, options: SearchOp
   let at = yield { kind: "gauss-newton", point };
   let damping = 1e-3 * largestDiagonal(at.hessian, n);
   let growth = 2;
+  const isInChannel = channelWatch(start);
   for (let done = 0; ; done++) {
     const arrive = (stopped: Arrival["stopped"]): Arrival => ({ point, iterations: done, stopped });
     if (!Number.isFinite(at.loss)) return arrive("diverged");
     if (norm(at.gradient) <= gradientTolerance) return arrive("converged");
+    if (isInChannel(point, at.loss)) return arrive("channel");
     if (done === iterations) return arrive("iterations");
     const factor = cholesky(at.hessian, n, damping);
     if (factor) {

@@ -1,6 +1,13 @@
 import { check } from "../../errors.ts";
 import { bfgsSearch } from "./bfgs.ts";
-import { type Arrival, type CriticalPoint, defaults, polishSearch, type SearchOptions } from "./critical-point.ts";
+import {
+  type Arrival,
+  type CriticalPoint,
+  defaults,
+  isClose,
+  polishSearch,
+  type SearchOptions,
+} from "./critical-point.ts";
 import { levenbergMarquardtSearch } from "./levenberg-marquardt.ts";
 import type { Objective } from "./objective.ts";
 import { runTogether, type Search } from "./search.ts";
@@ -85,7 +92,7 @@ function* finishedByNewton(
 ): Search<Arrival> {
   const { gradientTolerance, iterations } = { ...defaults, ...options };
   const near = yield* method(start, { ...options, gradientTolerance: Math.max(gradientTolerance, handOver) });
-  if (near.stopped === "iterations" || near.stopped === "diverged") return near;
+  if (!isClose(near)) return near;
   const left = iterations - near.iterations;
   const arrival = yield* trustRegionSearch(near.point, { ...options, iterations: left, saddleFree: false });
   return { ...arrival, iterations: near.iterations + arrival.iterations };

@@ -1,3 +1,4 @@
+import { channelWatch } from "./channel-watch.ts";
 import { cholesky, choleskySolve } from "./cholesky.ts";
 import { type Arrival, defaults, type SearchOptions } from "./critical-point.ts";
 import { symmetricEigen } from "./eigen.ts";
@@ -19,10 +20,12 @@ export function* trustRegionSearch(start: Float64Array, options: TrustRegionOpti
   let point = start;
   let at = yield { kind: "curvature", point };
   let radius = 0.1 * (1 + norm(point));
+  const isInChannel = channelWatch(start);
   for (let done = 0; ; done++) {
     const arrive = (stopped: Arrival["stopped"]): Arrival => ({ point, iterations: done, stopped });
     if (!isWhole(at) || norm(point) > largestNorm) return arrive("diverged");
     if (norm(at.gradient) <= gradientTolerance) return arrive("converged");
+    if (isInChannel(point, at.loss)) return arrive("channel");
     if (done === iterations) return arrive("iterations");
     const { step, predicted } = modelStep(at, radius, options.saddleFree);
     const length = norm(step);
