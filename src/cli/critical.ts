@@ -1,37 +1,16 @@
-import { binomial, criticalCount } from "../counting/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Engine } from "../engine/index.ts";
 import { check } from "../errors.ts";
-import {
-  type Composition,
-  classifyReplicas,
-  compositionText,
-  defaultGradientTolerance,
-  type HiddenLayer,
-  hiddenLayer,
-  hiddenLayers,
-  type Inertia,
-  isHiddenLayer,
-  mostDenseParameters,
-  type PointReport,
-  parseComposition,
-  type Replica,
-  type ReplicaStudy,
-  replicaStudy,
-  type Shares,
-  sharesOfAll,
-  splitShares,
-} from "../landscape/index.ts";
-import type { Model, Network } from "../nets/index.ts";
-import { fold } from "../tensor/index.ts";
-import { type CriticalPoint, curvatureOf, layoutOf, minimize, polish } from "../train/index.ts";
-import { seedKey } from "./certificate.ts";
+import { classifyReplicas, defaultGradientTolerance, replicaStudy } from "../landscape/index.ts";
+import type { Model } from "../nets/index.ts";
+import { type CriticalPoint, curvatureOf, minimize, polish } from "../train/index.ts";
 import { modelIn } from "./changed-network.ts";
 import type { Call, Command, Outcome } from "./command.ts";
+import { describeStudy, studyJson } from "./critical-report.ts";
+import { checkSize, layerOf, replicasOf, requestOf } from "./critical-request.ts";
 import { dataOptions, datasetOf, splitOf } from "./data-options.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
-import { formatCount, formatLoss, formatPercent, table } from "./format.ts";
-import { numberOf, numbersOf, textOf } from "./values.ts";
+import { numberOf } from "./values.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 
 export const command: Command = {
@@ -71,7 +50,7 @@ async function run(call: Call): Promise<Outcome> {
   const layer = layerOf(call, given.network);
   const request = requestOf(call, layer);
   const { to } = request;
-  checkSize(layoutOf(given.network).size * (to / layer.size));
+  checkSize(given, layer, to);
   const replicas = replicasOf(call, layer, request);
   await using engine = await engineOf(call);
   const gradientTolerance = numberOf(call, "gradient", { above: 0 }, defaultGradientTolerance);
@@ -88,8 +67,8 @@ async function run(call: Call): Promise<Outcome> {
   const isCritical = study.replicas.every(({ gradientNorm }) => gradientNorm <= criticalFactor * gradientTolerance);
   const { agreeing } = classifyReplicas(study.replicas);
   return {
-    json: { ...jsonOf(study, { layer, to }), search, split: name, assumptions: weights.assumptions },
-    text: [...notesOn(weights), ...linesOf(study, { layer, to })],
+    json: { ...studyJson(study, { layer, to }), search, split: name, assumptions: weights.assumptions },
+    text: [...notesOn(weights), ...describeStudy(study, { layer, to })],
     status: isCritical && agreeing === study.replicas.length ? 0 : 1,
   };
 }
@@ -97,100 +76,13 @@ async function run(call: Call): Promise<Outcome> {
 /** The gradient of a replica is that of the narrow network times shares, which may be larger than one. */
 const criticalFactor = 10;
 
-/** The layer of that name; without one the only one that there is. */
-function layerOf(call: Call, network: Network): HiddenLayer {
-  const which = textOf(call, "layer");
-  if (which !== undefined) return hiddenLayer(network, which);
-  const layers = hiddenLayers(network).filter(isHiddenLayer);
-  check(layers.length === 1, () => ({
-    code: "usage",
-    where: "--layer",
-    message: `is needed: expected one hidden layer, got ${layers.map((layer) => layer.name).join(", ") || "none"}`,
-    remedy: "name one of them",
-  }));
-  return layers[0] as HiddenLayer;
-}
-
-interface Request {
-  readonly to: number;
-  /** Null for all of this width. */
-  readonly compositions: readonly Composition[] | null;
-}
-
-function requestOf(call: Call, layer: HiddenLayer): Request {
-  const compositions = textOf(call, "composition")?.split(";").map(parseComposition) ?? null;
-  const width = numberOf(call, "to", { least: layer.size, most: 10_000, whole: true });
-  check(width !== undefined || compositions, () => ({
-    code: "usage",
-    where: "--to",
-    message: "is needed",
-    remedy: "say how many units the layer shall have, or give a --composition",
-  }));
-  const to = width ?? sumOf(compositions?.[0]?.copies ?? []);
-  for (const composition of compositions ?? []) checkComposition(composition, layer, to);
-  return { to, compositions };
-}
-
-/** Most replicas, each with all eigenvalues of its Hessian. */
-const mostReplicas = 2000;
-
-function replicasOf(call: Call, layer: HiddenLayer, { to, compositions }: Request): readonly Shares[] {
-  const shares = numbersOf(call, "shares", {});
-  if (shares) return [givenShares(shares, compositions ?? [])];
-  const splits = numberOf(call, "splits", { least: 1, whole: true }, 4);
-  const count = compositions ? BigInt(compositions.length) : binomial(to - 1, layer.size - 1);
-  check(count * BigInt(splits) <= mostReplicas, () => ({
-    code: "too-large",
-    where: "--to",
-    message: `expected at most ${mostReplicas} replicas, got ${count > 1e6 ? "millions of" : count} compositions with ${splits} splits each`,
-    remedy: "give a --composition, or fewer --splits",
-  }));
-  const key = fold(seedKey(call), "shares");
-  if (!compositions) return [...sharesOfAll([layer.size, to], { splits, key })];
-  return compositions.flatMap((composition) => [...splitShares(composition, { splits, key })]);
-}
-
-function checkComposition({ copies, zeroGroups }: Composition, { size, name }: HiddenLayer, to: number): void {
-  check(copies.length === size && sumOf(copies) === to, () => ({
-    code: "bad-option",
-    where: "--composition",
-    message: `expected copies of the ${size} units of ${name}, ${to} in all, got ${copies.length} and ${sumOf(copies)}`,
-  }));
-  check(zeroGroups.length === 0 && copies.every((count) => count > 0), () => ({
-    code: "bad-option",
-    where: "--composition",
-    message: `expected one copy of each unit or more and no zero-type groups, got ${compositionText({ copies, zeroGroups })}`,
-    remedy: "units that cancel each other leave a point critical at zero loss only; see orbifold expand",
-  }));
-}
-
-function sumOf(counts: readonly number[]): number {
-  return counts.reduce((sum, count) => sum + count, 0);
-}
-
-/** The shares of one composition, copies of the first unit first. */
-function givenShares(shares: readonly number[], [composition, ...others]: readonly Composition[]): Shares {
-  const copies = composition?.copies ?? [];
-  check(composition && others.length === 0 && shares.length === sumOf(copies), () => ({
-    code: "bad-option",
-    where: "--shares",
-    message: `expected one --composition with a share for each copy, ${sumOf(copies)} in all, got ${shares.length}`,
-  }));
-  const ends = copies.map((_, i) => sumOf(copies.slice(0, i + 1)));
-  return ends.map((end, i) => shares.slice(end - (copies[i] as number), end));
-}
-
-function checkSize(parameters: number): void {
-  check(parameters <= mostDenseParameters, () => ({
-    code: "too-large",
-    where: "--to",
-    message: `expected at most ${formatCount(mostDenseParameters)} parameters, for all eigenvalues of their Hessian, got about ${formatCount(Math.round(parameters))}`,
-    remedy: "take a smaller network",
-  }));
-}
-
 const searches = { polish, minimize } as const;
 type SearchName = keyof typeof searches;
+
+const remedies: Readonly<Record<SearchName, string>> = {
+  polish: "no critical point is close by; --minimize goes down from anywhere",
+  minimize: "start from other weights: from these the way may lead to infinity",
+};
 
 /** How the critical point is found first; null where it is given. */
 function searchOf({ options }: Call): SearchName | null {
@@ -212,110 +104,10 @@ async function arrived(
   const [found] = (await searches[search](curvature, [curvature.flatten(parameters)])) as [CriticalPoint];
   const { gradientNorm, iterations, point } = found;
   check(gradientNorm <= gradientTolerance, () => ({
-    code: "not-critical",
+    code: "not-converged",
     where: `--${search}`,
     message: `expected a gradient of at most ${gradientTolerance}, got to one of ${gradientNorm.toExponential(3)} in ${iterations} steps`,
-    remedy: "start from other weights: from these the way may lead to infinity",
+    remedy: remedies[search],
   }));
   return { network, parameters: curvature.unflatten(point) };
-}
-
-interface Widening {
-  readonly layer: HiddenLayer;
-  readonly to: number;
-}
-
-function jsonOf({ layer: name, core, units, replicas }: ReplicaStudy, { layer, to }: Widening) {
-  const { fractions, subspaces, agreeing } = classifyReplicas(replicas);
-  return {
-    layer: name,
-    from: layer.size,
-    to,
-    core: pointJson(core),
-    units: units.map(({ form, rank, eigenvalues, bend, minima }, unit) => ({
-      unit,
-      inputs: form.inputs,
-      outputs: form.outputs,
-      rank,
-      eigenvalues: Array.from(eigenvalues),
-      bend,
-      minima,
-    })),
-    replicas: replicas.map((replica) => ({
-      composition: compositionText(replica.composition),
-      shares: replica.shares,
-      numberings: String(replica.numberings),
-      ...pointJson(replica),
-      predicted: replica.predicted,
-      agrees: replica.agrees,
-      kind: replica.kind,
-    })),
-    fractions,
-    subspaces: { found: String(subspaces), all: String(criticalCount(layer.size, to)) },
-    agreeing,
-  };
-}
-
-function pointJson({ loss, gradientNorm, index, eigenvalues }: PointReport) {
-  return { loss, gradientNorm, index, eigenvalues: Array.from(eigenvalues) };
-}
-
-function linesOf({ core, units, replicas }: ReplicaStudy, { layer, to }: Widening): string[] {
-  const { fractions, subspaces, agreeing } = classifyReplicas(replicas);
-  const all = criticalCount(layer.size, to);
-  return [
-    `critical point: loss ${formatLoss(core.loss)}, gradient ${core.gradientNorm.toExponential(1)}, eigenvalues ${signsText(core.index)}`,
-    `${layer.name}: ${formatCount(layer.size)} units to ${formatCount(to)}; zero is up to ${core.index.tolerance.toExponential(1)}`,
-    "",
-    ...table(
-      ["unit", "rank C", "least of B", "largest of B", "minima at shares"],
-      units.map(({ rank, eigenvalues, minima }, unit) => [
-        String(unit),
-        String(rank),
-        eigenvalue(eigenvalues[0]),
-        eigenvalue(eigenvalues.at(-1)),
-        minimaText[minima],
-      ]),
-    ),
-    "",
-    ...table(
-      ["copies", "shares", "gradient", "observed", "predicted", "least", "kind"],
-      replicas.slice(0, mostLines).map(rowOf),
-    ),
-    ...(replicas.length > mostLines ? [`${formatCount(replicas.length - mostLines)} more; --json has all`] : []),
-    "",
-    "eigenvalues are counted as negative, zero, positive",
-    `${agreeing} of ${replicas.length} have the predicted signs; ${subspaces} of the G(${layer.size}, ${to}) = ${all} subspaces`,
-    `saddles ${formatPercent(fractions.saddle)}, minima on plateaus ${formatPercent(fractions.minimum)}, degenerate ${formatPercent(fractions.degenerate)}, each with all its numberings`,
-  ];
-}
-
-const mostLines = 40;
-
-const minimaText: Readonly<Record<ReplicaStudy["units"][number]["minima"], string>> = {
-  inside: "between 0 and 1",
-  outside: "below 0 or above 1",
-  nowhere: "none: a saddle",
-  open: "not decided by B",
-};
-
-function rowOf({ composition, shares, gradientNorm, index, predicted, eigenvalues, kind }: Replica): string[] {
-  const split = shares.filter((group) => group.length > 1).map((group) => group.map((x) => x.toFixed(2)).join(" "));
-  return [
-    compositionText(composition),
-    split.join(" | "),
-    gradientNorm.toExponential(1),
-    signsText(index),
-    signsText(predicted),
-    eigenvalue(eigenvalues[0]),
-    kind,
-  ];
-}
-
-function signsText({ negative, zero, positive }: Inertia): string {
-  return `${negative} ${zero} ${positive}`;
-}
-
-function eigenvalue(value: number | undefined): string {
-  return (value as number).toExponential(3);
 }

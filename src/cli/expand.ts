@@ -11,13 +11,14 @@ import {
   rolesOf,
 } from "../landscape/index.ts";
 import type { Model, Parameters } from "../nets/index.ts";
-import { checkTarget, writeFileAtomically } from "../node/index.ts";
+import { checkTarget } from "../node/index.ts";
 import type { UnitSite } from "../symmetry/index.ts";
 import { elementCount, fold } from "../tensor/index.ts";
 import { certificateOptions, seedKey } from "./certificate.ts";
 import { modelIn, writeChanged } from "./changed-network.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { drawConnectivity } from "./count/graph.ts";
+import { figureOf, writeFigure } from "./figure-file.ts";
 import { formatCount } from "./format.ts";
 import { choiceOf, numbersOf, requiredText, textOf } from "./values.ts";
 import { weightsOf, weightsOptions } from "./weights-options.ts";
@@ -60,7 +61,7 @@ async function run(call: Call): Promise<Outcome> {
   await using weights = await weightsOf(path, call);
   const before = await modelIn(weights);
   const widenings = wideningsOf(call, before);
-  const figure = textOf(call, "figure");
+  const figure = figureOf(call, "figure");
   if (figure !== undefined) await checkFigure(call, figure, { widenings, path });
   const layers = widenings.map(({ layer, composition }) => ({ layer: layer.name, roles: rolesOf(composition), split }));
   const after = expand(before, layers, { key: fold(seedKey(call), "expand") });
@@ -72,7 +73,7 @@ async function run(call: Call): Promise<Outcome> {
       json: { layers: described, figure: figure ?? null },
       text: described.map(
         ({ name, from, to, composition, dimension, subspaces }) =>
-          `${name}: ${formatCount(from)} units to ${formatCount(to)} as ${composition}, in a subspace of dimension ${formatCount(dimension)}${subspaces === null ? "" : `, one of ${subspaces}`}`,
+          `${name}: ${formatCount(from)} units to ${formatCount(to)} as ${shortened(composition)}, in a subspace of dimension ${formatCount(dimension)}${subspaces === null ? "" : `, one of ${subspaces}`}`,
       ),
     },
   );
@@ -80,13 +81,13 @@ async function run(call: Call): Promise<Outcome> {
   const [{ layer, composition }] = widenings as [Widening];
   const sizes = { minimal: layer.size, width: rolesOf(composition).length };
   const drawing = drawConnectivity(sizes, connectivityGraph(sizes.minimal, sizes.width));
-  await writeFileAtomically(figure, [new TextEncoder().encode(drawing)], { force: call.options.force === true });
+  await writeFigure(call, figure, drawing);
   return { ...outcome, text: [...outcome.text, `figure written to ${figure}`] };
 }
 
 function wideningsOf(call: Call, { network }: Model): Widening[] {
   const names = requiredText(call, "layer", "name a layer of orbifold census").split(",");
-  const widths = numbersOf(call, "to", { least: 1, most: 1_000_000, whole: true });
+  const widths = numbersOf(call, "to", { least: 1, most: mostUnits, whole: true });
   const compositions = textOf(call, "composition")?.split(";").map(parseComposition);
   check(widths !== undefined || compositions !== undefined, () => ({
     code: "usage",
@@ -104,11 +105,22 @@ function wideningsOf(call: Call, { network }: Model): Widening[] {
       message: `expected one for each layer, ${names.length}, got ${given?.length}`,
     }));
   }
-  return names.map((name, i) => widening(hiddenLayer(network, name), widths?.[i], compositions?.[i]));
+  const layers = names.map((name) => hiddenLayer(network, name));
+  const twice = layers.find((layer, i) => layers.findIndex(({ name }) => name === layer.name) < i);
+  check(twice === undefined, () => ({
+    code: "bad-option",
+    where: "--layer",
+    message: `expected different layers, got ${twice?.name} twice`,
+  }));
+  return layers.map((layer, i) => widening(layer, widths?.[i], compositions?.[i]));
 }
+
+/** Most units of a widened layer. */
+const mostUnits = 1_000_000;
 
 function widening(layer: HiddenLayer, width: number | undefined, given: Composition | undefined): Widening {
   const { size, name } = layer;
+  if (given) checkComposition(given, layer);
   const to = width ?? (given ? rolesOf(given).length : size);
   check(to >= size, () => ({
     code: "bad-option",
@@ -117,12 +129,29 @@ function widening(layer: HiddenLayer, width: number | undefined, given: Composit
     remedy: "orbifold reduce removes units",
   }));
   const composition = given ?? evenComposition(size, to);
-  check(composition.copies.length === size && rolesOf(composition).length === to, () => ({
+  check(rolesOf(composition).length === to, () => ({
     code: "bad-option",
     where: "--composition",
-    message: `expected copies of ${size} units, ${to} in all, got ${composition.copies.length} and ${rolesOf(composition).length}`,
+    message: `expected ${to} units, as many as --to says, got ${rolesOf(composition).length}`,
   }));
   return { layer, composition };
+}
+
+function checkComposition({ copies, zeroGroups }: Composition, { size, name }: HiddenLayer): void {
+  const units = [...copies, ...zeroGroups].reduce((sum, count) => sum + count, 0);
+  check(copies.length === size && units <= mostUnits, () => ({
+    code: "bad-option",
+    where: "--composition",
+    message: `expected copies of the ${size} units of ${name}, up to ${formatCount(mostUnits)} in all, got copies of ${copies.length}, ${formatCount(units)} in all`,
+  }));
+}
+
+/** A long composition without its middle; `--json` has all of it. */
+function shortened(composition: string): string {
+  const [start, end] = [composition.slice(0, 24), composition.slice(-24)];
+  return composition.length <= 60
+    ? composition
+    : `${start.slice(0, start.lastIndexOf(",") + 1)}..${end.slice(end.indexOf(","))}`;
 }
 
 /** Digits up to which the number of subspaces is worth reading. */

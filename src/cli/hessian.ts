@@ -8,6 +8,7 @@ import {
   hessianOperator,
   kinksIn,
   mostDenseParameters,
+  type SymmetricOperator,
   spectralDensity,
   spectralMean,
   spectralQuadrature,
@@ -16,13 +17,14 @@ import {
   whichNames,
 } from "../landscape/index.ts";
 import type { Network, Parameters } from "../nets/index.ts";
-import { checkTarget, progressBar, writeFileAtomically } from "../node/index.ts";
+import { checkTarget, progressBar } from "../node/index.ts";
 import { fold } from "../tensor/index.ts";
 import type { ParameterLayout } from "../train/index.ts";
 import { seedKey, seedOf } from "./certificate.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { dataOptions, datasetOf, splitOf } from "./data-options.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
+import { figureOf, writeFigure } from "./figure-file.ts";
 import { formatCount, formatLoss } from "./format.ts";
 import { densityReport, fullReport, type Report, topReport } from "./hessian-report.ts";
 import { choiceOf, numberOf, textOf } from "./values.ts";
@@ -73,8 +75,8 @@ async function run(call: Call): Promise<Outcome> {
   const { name, split } = splitOf({ ...call, options: { split: "train", ...call.options } }, dataset);
   const [path] = call.positionals as readonly [string];
   await using weights = await weightsOf(path, call);
-  const [figure, isForced] = [textOf(call, "out"), call.options.force === true];
-  if (figure !== undefined) await checkTarget(figure, [path], isForced);
+  const figure = figureOf(call);
+  if (figure !== undefined) await checkTarget(figure, [path], call.options.force === true);
   await using engine = await engineOf(call);
   const parameters = await weights.read();
   const isWide = mode === "full" || Object.values(parameters).some(({ dtype }) => dtype === "float64");
@@ -84,11 +86,8 @@ async function run(call: Call): Promise<Outcome> {
   const { loss, gradientNorm, trace, layout } = found;
   const kinks = kinksIn(setting.network, layout);
   const samples = splitSize(split);
-  const where = `on ${dataset.name}, ${formatCount(samples)} samples`;
-  if (figure !== undefined) {
-    const drawing = new TextEncoder().encode(found.draw(`${name} loss ${where}`));
-    await writeFileAtomically(figure, [drawing], { force: isForced });
-  }
+  const where = `on ${dataset.name}, ${formatCount(samples)} ${samples === 1 ? "sample" : "samples"}`;
+  if (figure !== undefined) await writeFigure(call, figure, found.draw(`${name} loss ${where}`));
   const what = dataset.task === "classification" ? "cross-entropy in nats" : "mean squared error";
   const given = { parameters: layout.size, samples, split: name, seed: seedOf(call), dtype: options.dtype };
   const rest = { kinks, figure: figure ?? null, assumptions: weights.assumptions };
@@ -173,6 +172,7 @@ async function top(call: Call, { network, parameters, dataset, options }: Settin
   const { loss, gradientNorm } = await operator.slope();
   using bar = progressBar({ quiet: call.quiet });
   const count = numberOf(call, "top", whole, Math.min(10, operator.size));
+  checkBasis(count, operator);
   const tolerance = numberOf(call, "tolerance", { above: 0 });
   const most = numberOf(call, "products", whole, 1000);
   const which = choiceOf(call, "which", whichNames, "largest");
@@ -193,8 +193,25 @@ async function top(call: Call, { network, parameters, dataset, options }: Settin
   return { loss, gradientNorm, trace, layout: operator.layout, ...topReport(found, which) };
 }
 
+/** Bytes that the eigenvectors may take. */
+const mostBytes = 2 * 2 ** 30;
+
+/** Throws where so many eigenvectors, each as long as the parameters, would fill the memory; more than there are have an error of their own. */
+function checkBasis(count: number, { size, dtype }: Pick<SymmetricOperator, "size" | "dtype">): void {
+  const most = Math.max(100, Math.floor(mostBytes / (size * (dtype === "float64" ? 8 : 4))));
+  check(count <= most || count > size, () => ({
+    code: "too-large",
+    where: "--top",
+    message: `expected at most ${formatCount(most)} eigenvalues of ${formatCount(size)} parameters, got ${formatCount(count)}`,
+    remedy: "ask for the --density of all of them",
+  }));
+}
+
+/** Most random vectors, and most products for each: beyond that nothing is learnt, and memory runs out. */
+const [mostProbes, mostSteps] = [10_000, 1000];
+
 function probesOf(call: Call, otherwise: number): number {
-  return numberOf(call, "probes", { least: 2, whole: true }, otherwise);
+  return numberOf(call, "probes", { least: 2, most: mostProbes, whole: true }, otherwise);
 }
 
 async function full(call: Call, { network, parameters, dataset, options }: Setting): Promise<Measured> {
@@ -215,7 +232,7 @@ async function density(call: Call, { network, parameters, dataset, options }: Se
   const { loss, gradientNorm } = await operator.slope();
   using bar = progressBar({ quiet: call.quiet });
   const probes = probesOf(call, 10);
-  const steps = Math.min(operator.size, numberOf(call, "steps", whole, 64));
+  const steps = Math.min(operator.size, numberOf(call, "steps", { ...whole, most: mostSteps }, 64));
   const total = probes * steps;
   const quadratures = await spectralQuadrature(operator, {
     key: fold(seedKey(call), "density"),

@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
 import { check } from "../errors.ts";
@@ -13,7 +14,7 @@ import {
   withUnitsExchanged,
 } from "../landscape/index.ts";
 import type { Model, Parameters } from "../nets/index.ts";
-import { checkTarget, makeFolder, progressBar, type WeightsFile, writeFileAtomically } from "../node/index.ts";
+import { checkTarget, makeFolder, progressBar, type WeightsFile } from "../node/index.ts";
 import { fold } from "../tensor/index.ts";
 import type { Optimizer } from "../train/index.ts";
 import { seedKey } from "./certificate.ts";
@@ -21,6 +22,7 @@ import { modelIn } from "./changed-network.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { dataOptions, datasetOf, withSamples } from "./data-options.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
+import { writeFigure } from "./figure-file.ts";
 import { describePairs, describePath, pairsFigure, pairsJson, pathFigure, pathJson } from "./path-report.ts";
 import { pairOf } from "./plateau.ts";
 import { choiceOf, numberOf, requiredText, textOf } from "./values.ts";
@@ -86,7 +88,7 @@ function optionsOf(call: Call): Setting["options"] {
   const method = choiceOf(call, "method", ["strict", "greedy", "first-order"], "strict");
   const wholes = { least: 1, whole: true };
   const given = {
-    steps: numberOf(call, "steps", { ...wholes, least: 2 }),
+    steps: numberOf(call, "steps", { ...wholes, least: 2, most: 10_000 }),
     tolerance: numberOf(call, "tolerance", { above: 0 }),
     epochs: numberOf(call, "epochs", wholes),
     batchSize: numberOf(call, "batch", wholes),
@@ -110,6 +112,12 @@ function checkRecipe({ options }: Call, method: PathMethod): void {
     where: `--${stray}`,
     message: `expected --method first-order beside it, got ${method}`,
     remedy: `leave out --${stray}`,
+  }));
+  check(method !== "first-order" || !options.spectrum, () => ({
+    code: "usage",
+    where: "--spectrum",
+    message: "expected --method strict or greedy beside it, got first-order",
+    remedy: "leave out --spectrum",
   }));
 }
 
@@ -165,18 +173,28 @@ async function onePath(call: Call, setting: Setting, units: readonly [number, nu
   };
 }
 
-async function writeFigure(call: Call, path: string, svg: string): Promise<void> {
-  await writeFileAtomically(path, [new TextEncoder().encode(svg)], { force: call.options.force === true });
-}
-
 interface Writing extends Setting {
   readonly units: readonly [number, number];
   readonly folder: string;
 }
 
+const pathFile = /^((there|back)-\d+|permutation-point|exchange-(from|to))\.(safetensors|onnx)$|^profile\.svg$/;
+
+/** Throws where a folder has files of a path: half of a new one beside half of an old one would be no path. */
+async function checkNoPath({ options }: Call, folder: string): Promise<void> {
+  const old = options.force ? undefined : (await readdir(folder)).sort().find((name) => pathFile.test(name));
+  check(old === undefined, () => ({
+    code: "file-exists",
+    where: join(folder, old as string),
+    message: "already exists",
+    remedy: "pass --force or another -o",
+  }));
+}
+
 /** Writes the networks of a path as they come, those of the second half with them. */
 async function writerOf(call: Call, { weights, model, options: { layer }, units, folder }: Writing) {
   const isOnnx = weights.path.toLowerCase().endsWith(".onnx");
+  await checkNoPath(call, folder);
   const before = await weights.read();
   const written: string[] = [];
   const file = async (name: string, parameters: Parameters) => {
@@ -223,9 +241,10 @@ async function allPaths(call: Call, setting: Setting): Promise<Outcome> {
     bar.update({ label: "pairs of units", done: found.length + failed.length, total, unit: "pair" });
   }
   const ranked = found.toSorted((a, b) => a.barrier - b.barrier);
-  if (figure !== undefined && ranked.length > 0) await writeFigure(call, figure, pairsFigure(ranked, dataset));
+  const drawn = ranked.length > 0 ? figure : undefined;
+  if (drawn !== undefined) await writeFigure(call, drawn, pairsFigure(ranked, dataset));
   return {
-    json: { figure: figure ?? null, ...pairsJson(ranked, failed), assumptions: weights.assumptions },
+    json: { figure: drawn ?? null, ...pairsJson(ranked, failed), assumptions: weights.assumptions },
     text: [...notesOn(weights), ...describePairs(ranked, failed, dataset)],
     status: failed.length === 0 && ranked.every(({ converged }) => converged) ? 0 : 1,
   };

@@ -1,13 +1,15 @@
 import { join } from "node:path";
+import { factorial } from "../counting/index.ts";
 import { check } from "../errors.ts";
-import { inTypesOf, type PlateauPath, pathDeviations, plateauWalk } from "../landscape/index.ts";
-import { makeFolder } from "../node/index.ts";
-import { fold } from "../tensor/index.ts";
+import { hiddenLayer, inTypesOf, type PlateauPath, pathDeviations, plateauWalk } from "../landscape/index.ts";
+import type { Model } from "../nets/index.ts";
+import { checkTarget, makeFolder } from "../node/index.ts";
+import { elementCount, fold } from "../tensor/index.ts";
 import { certificateOptions, samplesOf, seedKey } from "./certificate.ts";
 import { modelIn } from "./changed-network.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf } from "./engine-options.ts";
-import { formatCount } from "./format.ts";
+import { formatBytes, formatCount } from "./format.ts";
 import { numberOf, numbersOf, requiredText, textOf } from "./values.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 
@@ -35,6 +37,7 @@ async function run(call: Call): Promise<Outcome> {
   await using weights = await weightsOf(path, call);
   const model = await modelIn(weights);
   const layer = requiredText(call, "layer", "name a layer of orbifold census");
+  checkMemory(model, { layer, to });
   const walk = plateauWalk(model, { layer, units, to });
   const folder = textOf(call, "out");
   const ending = path.toLowerCase().endsWith(".onnx") ? ".onnx" : ".safetensors";
@@ -53,6 +56,7 @@ async function run(call: Call): Promise<Outcome> {
   if (!isFlat) return { json: { output: null, ...found }, text: [...lines, "NOT flat: nothing written"], status: 1 };
   if (folder === undefined) return { json: { output: null, ...found }, text: lines };
   await using _ = await makeFolder(folder);
+  for (const file of files) await checkTarget(file, [path], call.options.force === true);
   const before = await weights.read();
   for (const [i, corner] of walk.corners.entries()) {
     const all = { ...before, ...inTypesOf(model.parameters, corner) };
@@ -66,6 +70,38 @@ async function run(call: Call): Promise<Outcome> {
 
 /** Splitting and joining outgoing weights rounds them. */
 const rounding = 1e-12;
+
+interface Walk {
+  readonly layer: string;
+  readonly to: readonly number[] | "all";
+}
+
+const mostBytes = 4 * 2 ** 30;
+
+/** A corner, and four points on the way to it. */
+const pointsOfSegment = 5;
+
+/** Most corners of a walk: all numberings take 2.2 each, and a chosen one at most 1.5 for each unit that moves. */
+function mostCorners(size: number, to: Walk["to"]): number {
+  // More than 8 units have too many numberings, as the walk will say.
+  if (to === "all") return 2.5 * Number(factorial(Math.min(size, 8)));
+  return Math.ceil(1.5 * to.filter((unit, place) => unit !== place).length) + 3;
+}
+
+/** Throws where all points of a walk, which are held at once, would not fit into the memory of a common machine. */
+function checkMemory({ network, parameters }: Model, { layer, to }: Walk): void {
+  const { size, incoming, outgoing } = hiddenLayer(network, layer);
+  const tensors = [...new Set([...incoming, ...outgoing].map(({ tensor }) => tensor))];
+  const entries = tensors.reduce((sum, tensor) => sum + elementCount(parameters[tensor]?.shape ?? []), 0);
+  const most = mostCorners(size, to);
+  const bytes = most * pointsOfSegment * entries * Float64Array.BYTES_PER_ELEMENT;
+  check(bytes <= mostBytes, () => ({
+    code: "too-large",
+    where: "--to",
+    message: `expected a walk that fits into ${formatBytes(mostBytes)}, got one of about ${formatCount(most)} corners and ${formatBytes(bytes)}`,
+    remedy: "choose a numbering that moves fewer units, or a narrower layer",
+  }));
+}
 
 function cornerName(i: number, ending: string): string {
   return `corner-${String(i).padStart(3, "0")}${ending}`;

@@ -55,7 +55,8 @@ async function run(call: Call): Promise<Outcome> {
   const folder = textOf(call, "out") ?? paper.name;
   await checkFolder(folder, paper);
   await using _ = await makeFolder(folder);
-  for (const inner of [taskFolder, figureFolder]) await makeFolder(join(folder, inner));
+  await using _tasks = await makeFolder(join(folder, taskFolder));
+  await using _figures = await makeFolder(join(folder, figureFolder));
   await using _lock = await lockFolder(folder);
   const { done, computed } = await doAll(paper, scope, { call, folder });
   const findings = await conclude(paper, done, scope);
@@ -188,10 +189,10 @@ async function write(paper: Paper, findings: Findings, { scope, folder }: Target
 
 function describe({ title, arxiv }: Paper, { claims, figures }: Findings, report: string): string[] {
   const count = (status: Claim["status"]) => claims.filter((claim) => claim.status === status).length;
-  const rows = claims.map(({ id, published, measured, status }) => [
+  const rows = claims.map(({ id, published, origin, measured, status }) => [
     status,
     id,
-    formatQuantity(published),
+    `${formatQuantity(published)}${origin === undefined ? "" : ` (${origin})`}`,
     formatQuantity(measured),
   ]);
   return [
@@ -200,6 +201,6 @@ function describe({ title, arxiv }: Paper, { claims, figures }: Findings, report
     ...table(["", "claim", "published", "measured"], rows),
     "",
     `${count("pass")} hold, ${count("fail")} fail, ${count("different")} are different for a reason, ${count("not-run")} were not run`,
-    `${report}, ${figures.length} figures`,
+    `${report}, ${figures.length} ${figures.length === 1 ? "figure" : "figures"}`,
   ];
 }

@@ -41,6 +41,13 @@ describe("lineChart", () => {
     expect(svg).not.toContain("NaN");
   });
 
+  it("draws a dot at every finite point where it is told to, and no line", () => {
+    const [one] = chart.series as [(typeof chart.series)[0]];
+    const svg = lineChart({ ...chart, series: [{ ...one, dots: true }] });
+    expect([...svg.matchAll(/<circle cx="([\d.]+)"/g)].map(([, x]) => x)).toEqual(["72", "456"]);
+    expect(svg).not.toMatch(/<path|NaN/);
+  });
+
   it("puts the first point left, the last right, and larger values higher", () => {
     const [, path] = /<path d="([^"]*)"/.exec(
       lineChart({

@@ -5,6 +5,8 @@ import { formatPower, formatTick, niceTicks } from "./ticks.ts";
 export interface Series {
   readonly name: string;
   readonly points: readonly (readonly [number, number])[];
+  /** A dot at every point instead of a line through them. */
+  readonly dots?: boolean;
 }
 
 export interface LineChart {
@@ -37,8 +39,8 @@ export function lineChart({ title, x, y, logarithmic = false, series }: LineChar
     ...niceTicks(...xScale.domain).map((tick) => vertical(xScale.at(tick), formatTick(tick), bottom)),
     text((left + right) / 2, bottom + 42, x, "middle"),
     `<g transform="translate(18 ${(top + bottom) / 2}) rotate(-90)">${text(0, 0, y, "middle")}</g>`,
-    ...series.map(({ points: line }, i) =>
-      curve(
+    ...series.map(({ points: line, dots = false }, i) =>
+      (dots ? cloud : curve)(
         line.map(([px, py]) => [xScale.at(px), yScale.at(py)]),
         colourOf(i),
       ),
@@ -76,6 +78,13 @@ function horizontal(y: number, label: string): string {
 function vertical(x: number, label: string, bottom: number): string {
   const line = `<line x1="${round(x)}" x2="${round(x)}" y1="${bottom}" y2="${bottom + 5}" stroke="#222"/>`;
   return line + text(x, bottom + 21, label, "middle");
+}
+
+function cloud(points: readonly Range[], colour: string): string {
+  const dots = points
+    .filter((point) => point.every(Number.isFinite))
+    .map(([x, y]) => `<circle cx="${round(x)}" cy="${round(y)}" r="3"/>`);
+  return `<g fill="${colour}">${dots.join("")}</g>`;
 }
 
 function curve(points: readonly Range[], colour: string): string {

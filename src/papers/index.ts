@@ -12,6 +12,7 @@ export type {
   Json,
   JsonObject,
   Lab,
+  Origin,
   Outcome,
   Paper,
   Quantity,

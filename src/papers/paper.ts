@@ -28,12 +28,20 @@ export interface Lab {
 /** A number or a short text, as it stands in a table. */
 export type Quantity = number | string;
 
+/**
+ * The source of a value that a paper does not print: its formula or statement, applied to the case at hand; another program
+ * in the same setting; or a corrected statement.
+ */
+export type Origin = "formula" | "program" | "correction";
+
 /** A statement of a paper and what came of it. */
 export interface Claim {
   readonly id: string;
   readonly claim: string;
   /** What the paper says. */
   readonly published: Quantity;
+  /** Where that is from, if the paper does not print it. */
+  readonly origin?: Origin;
   readonly measured: Quantity | null;
   /** "different": not what was published, for the reason in `why`. */
   readonly status: "pass" | "fail" | "different" | "not-run";

@@ -68,6 +68,20 @@ describe("the report", () => {
     expect(html.match(/<tr id=/g)).toHaveLength(3);
   });
 
+  it("says where a value is from that the paper does not print", () => {
+    const claims = (["formula", "program", "correction"] as const).map((origin) =>
+      judged({ ...statement, id: origin, origin }, 3, true),
+    );
+    const html = reportPage(paper, { claims: [judged(statement, 3, true), ...claims], figures: [] }, run);
+    const published = [...html.matchAll(/data-label="Published"><div>(.*?)<\/div>/g)].map(([, cell]) => cell);
+    expect(published).toEqual([
+      "3",
+      '3<p class="note">not printed: by the paper\'s formula</p>',
+      '3<p class="note">not the paper\'s: by another program</p>',
+      '3<p class="note">not the paper\'s: corrected here</p>',
+    ]);
+  });
+
   it("shows a figure with its numbers and the command that makes it", () => {
     const figure = {
       id: "f",

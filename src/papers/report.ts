@@ -1,4 +1,4 @@
-import type { Claim, Figure, Findings, Paper } from "./paper.ts";
+import type { Claim, Figure, Findings, Origin, Paper } from "./paper.ts";
 import { csv, formatQuantity } from "./table.ts";
 
 /** What a report says of the run that it is about. */
@@ -68,7 +68,14 @@ function table(claims: readonly Claim[]): string[] {
   ];
 }
 
-function row({ id, claim, published, measured, status, why, method, command }: Claim): string {
+const origins: Readonly<Record<Origin, string>> = {
+  formula: "not printed: by the paper's formula",
+  program: "not the paper's: by another program",
+  correction: "not the paper's: corrected here",
+};
+
+function row({ id, claim, published, origin, measured, status, why, method, command }: Claim): string {
+  const source = origin === undefined ? "" : `<p class="note">${text(origins[origin])}</p>`;
   const notes = [
     ...(why === undefined ? [] : [`<p class="note"><b>Why:</b> ${text(why)}</p>`]),
     ...(method === undefined ? [] : [`<p class="note">${text(method)}</p>`]),
@@ -77,7 +84,7 @@ function row({ id, claim, published, measured, status, why, method, command }: C
   return [
     `<tr id="${text(id)}">`,
     `<td data-label="Claim"><p>${text(claim)}</p>${notes.join("")}</td>`,
-    `<td data-label="Published">${text(formatQuantity(published))}</td>`,
+    `<td data-label="Published"><div>${text(formatQuantity(published))}${source}</div></td>`,
     `<td data-label="Measured">${text(formatQuantity(measured))}</td>`,
     `<td data-label="Result"><span class="${status}">${words[status]}</span></td>`,
     "</tr>",

@@ -118,6 +118,9 @@ describe("the words for a person", () => {
 });
 
 describe("figures", () => {
+  /** Mean width of a letter in the font of Chromium on Debian, at size 14. */
+  const letter = 6.6;
+
   it.each([
     [["ratio", "--r", "10"], "curve.svg", "Saddles per global minimum: G(9, 10 + h) / T(10, 10 + h)"],
     [["graph", "--r", "2", "--m", "3"], "graph.svg", "12 subspaces of 2 neurons in 3 units"],
@@ -126,6 +129,8 @@ describe("figures", () => {
     expect((await json(...words, "-o", name)).figure).toBe(name);
     const figure = readFileSync(path, "utf8");
     expect(figure).toMatch(/^<svg /);
+    const lines = [...figure.matchAll(/<text x="([\d.]+)"[^>]*text-anchor="start"[^>]*>([^<]*)/g)];
+    expect(Math.max(...lines.map(([, x, text]) => Number(x) + letter * (text as string).length))).toBeLessThan(480);
     expect(figure).toContain(title);
     writeFileSync(path, "mine");
     const { status, stderr } = await orbifold(folder.path, "count", ...words, "-o", name);
@@ -178,6 +183,7 @@ describe("wrong input is told in one line", () => {
       [["ratio", "--r", "3", "--h", "5"], "--h: expected a range"],
       [["graph", "--r", "3", "--m", "2"], "--m: expected at least --r 3, got 2"],
       [["graph", "--r", "4", "--m", "6"], "count graph: expected at most 2000 subspaces, got 3720; lower --m"],
+      [["ratio", "--r", "3", "-o", "never.png"], '--out: expected a name that ends in .svg, got "never.png"'],
       [
         ["graph", "--r", "3", "--m", "5", "-o", "never.svg"],
         "count graph: expected at most 400 subspaces in a figure, got 450",

@@ -87,6 +87,26 @@ describe("critical", () => {
     expect(found.core.loss).toBeCloseTo(fixture.width1.loss, 12);
   });
 
+  it("has exit status 1 where Newton's method does not arrive, and says what would", async () => {
+    const words = ["critical", "random.safetensors", ...toy, "--to", "2", "--polish"];
+    const { status, stdout, stderr } = await orbifold(folder.path, ...words);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(
+      /^orbifold: --polish: expected a gradient of at most 1e-10, got to one of .*--minimize.*\n$/,
+    );
+  });
+
+  it("counts the parameters of the wide network exactly, those of other layers once", async () => {
+    // 40 inputs of the second layer read each unit of the first: 3 + 40 weights for each unit more.
+    writeRandom("second.safetensors", [2, 40, 40], "tanh");
+    const words = ["critical", "second.safetensors", ...toy, "--layer", "0", "--to"];
+    const { stderr } = await orbifold(folder.path, ...words, "55", "--composition", "54,1", "--shares", "1");
+    expect(stderr).toContain("--shares: expected a share for each copy, 55 in all, got 1");
+    const refused = await orbifold(folder.path, ...words, "56", "--composition", "55,1", "--shares", "1");
+    expect(refused.stderr).toContain("--to: expected at most 4,096 parameters");
+    expect(refused.stderr).toContain("got 4,129; lower it");
+  });
+
   it("has exit status 1 where a threshold makes the prediction fail", async () => {
     // Between the eigenvalues of B and those of the replica, half as large.
     const words = [
@@ -122,10 +142,6 @@ describe("wrong input", () => {
     [critical("--to", "4", "--layer", "fc9"), 'layer "fc9": expected one of 0 (layers.0)'],
     [critical(), "--to: is needed; say how many units the layer shall have, or give a --composition"],
     [critical("--to", "4", "--polish", "--minimize"), "--minimize: expected --polish or --minimize, got both"],
-    [
-      ["critical", "random.safetensors", ...toy, "--to", "2", "--polish"],
-      "--polish: expected a gradient of at most 1e-10, got to one of",
-    ],
     [critical("--to", "2"), "--to: expected a whole number from 3"],
     [critical("--to", "40"), "--to: expected at most 2000 replicas, got 741 compositions with 4 splits each"],
     [
@@ -135,12 +151,21 @@ describe("wrong input", () => {
     [critical("--composition", "1,1,1+1"), "no zero-type groups, got 1,1,1+1; units that cancel each other"],
     [
       critical("--composition", "2,1,1", "--shares", "1,1"),
-      "--shares: expected one --composition with a share for each copy, 4 in all, got 2",
+      "--shares: expected a share for each copy, 4 in all, got 2",
+    ],
+    [critical("--to", "4", "--shares", "1,1,1,0"), "--shares: expected one --composition beside it, got 0"],
+    [
+      critical("--composition", "2,1,1;1,2,1", "--shares", "1,0,1,1"),
+      "--shares: expected one --composition beside it, got 2",
+    ],
+    [
+      critical("--composition", "2,1,1", "--shares", "1,0,1,1", "--splits", "2"),
+      "--shares: expected one --composition beside it, got --splits",
     ],
     [critical("--composition", "2,1,1", "--shares", "1,1,1,1", "--polish"), "split of units 0, 1: expected 4 shares"],
     [
       ["critical", "relu.safetensors", ...toy, "--to", "4"],
-      "mlp: expected activations with two derivatives everywhere, such as tanh, sigmoid or softplus, got Relu; train",
+      "mlp: expected a network with second derivatives, got one with Relu; take a smooth activation",
     ],
     [
       ["critical", "deep.safetensors", ...toy, "--to", "4"],
@@ -148,7 +173,7 @@ describe("wrong input", () => {
     ],
     [
       ["critical", "wide.safetensors", ...toy, "--to", "1100"],
-      "--to: expected at most 4,096 parameters, for all eigenvalues of their Hessian, got about",
+      "--to: expected at most 4,096 parameters, for all eigenvalues of their Hessian, got 4,401; lower it",
     ],
     [["critical", "width3.safetensors", "--to", "4"], "--data: is needed"],
     [["critical", "width3.safetensors", "--data", "digits", "--to", "4"], "expected samples of 2, got digits"],

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeModelFile, initializeParameters, lenet, mlp, type Network, resnet18 } from "../../src/nets/index.ts";
@@ -103,6 +103,22 @@ describe("expand and reduce", () => {
     expect(svg).toContain("360 subspaces of 4 neurons in 5 units");
   });
 
+  it("prints a long composition without its middle, and all of it as JSON", async () => {
+    const words = ["expand", "point.safetensors", "--layer", "0", "--composition"];
+    const composition = `1,1,1,1+${new Array(40).fill(10).join(",")}`;
+    const { stdout, status } = await orbifold(folder.path, ...words, composition, "-o", "long.safetensors");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^layers\.0: 4 units to 404 as 1,1,1,1\+10,(10,)*\.\.(,10)+, in a subspace/);
+    expect((await json(...words, composition, "-o", "long2.safetensors")).layers[0].composition).toBe(composition);
+  });
+
+  it("never takes a large difference for rounding of merged units", async () => {
+    const words = ["reduce", "mlp.safetensors", "-o", "never.safetensors", "--angle", "89.9", "--size", "0.999"];
+    const { stdout, status } = await orbifold(folder.path, ...words);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/NOT the same function: .* more than 1\.0e-1\nnothing written/);
+  });
+
   it("says that a core is no core where thresholds were too wide", async () => {
     const words = [
       "reduce",
@@ -138,6 +154,30 @@ describe("plateau", () => {
     expect([...toNumbers(tensors["layers.1.weight"] as Tensor)]).toEqual([1.5, 1, 1, 0.5]);
   });
 
+  it("writes no corner where one of the files is there", async () => {
+    const words = ["plateau", "point.safetensors", "--layer", "0", "--units", "2,3", "--to", "3,1,0,2", "-o", "some"];
+    mkdirSync(join(folder.path, "some"));
+    writeFileSync(join(folder.path, "some", "corner-004.safetensors"), "");
+    const { status, stderr } = await orbifold(folder.path, ...words);
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: "orbifold: some/corner-004.safetensors: already exists; pass --force or another -o\n",
+    });
+    expect(contentsOf(join(folder.path, "some"))).toEqual(["corner-004.safetensors"]);
+  });
+
+  it("refuses a walk that does not fit into memory", async () => {
+    const words = ["expand", "mlp.safetensors", "--layer", "0", "--to", "4000", "-o", "4000.safetensors"];
+    expect((await orbifold(folder.path, ...words)).status).toBe(0);
+    const to = Array.from({ length: 4000 }, (_, i) => 3999 - i).join(",");
+    const walk = ["plateau", "4000.safetensors", "--layer", "0", "--units", "0,1", "--to", to];
+    const { status, stderr } = await orbifold(folder.path, ...walk);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^orbifold: --to: expected a walk that fits into 4\.3 GB, got one of about 6,003 corners and /,
+    );
+  });
+
   it("visits all numberings", async () => {
     const walk = await json("plateau", "point.safetensors", "--layer", "0", "--units", "3,2", "--to", "all");
     expect(walk).toMatchObject({ output: null, segments: { length: 73 } });
@@ -156,7 +196,17 @@ describe("wrong input", () => {
     [expand("--layer", "0,1", "--to", "9"), "--to: expected one for each layer, 2, got 1"],
     [
       expand("--layer", "1", "--to", "9", "--composition", "2,1,1,1,1"),
-      "--composition: expected copies of 5 units, 9 in all, got 5 and 6",
+      "--composition: expected 9 units, as many as --to says, got 6",
+    ],
+    [
+      expand("--layer", "1", "--composition", "2,1"),
+      "--composition: expected copies of the 5 units of layers.1, up to 1,000,000 in all, got copies of 2, 3 in all",
+    ],
+    [expand("--layer", "1", "--composition", "1,1,1,1,999999999999"), "got copies of 5, 1,000,000,000,003 in all"],
+    [expand("--layer", "0,layers.0", "--to", "9,9"), "--layer: expected different layers, got layers.0 twice"],
+    [
+      expand("--layer", "0", "--to", "9", "--figure", "x.png"),
+      '--figure: expected a name that ends in .svg, got "x.png"',
     ],
     [expand("--layer", "0", "--composition", "2;"), "write it like 2,1,1+2"],
     [

@@ -23,6 +23,10 @@ const files = {
     mlp({ ...shape, widths: [64] }),
     initializeParameters(mlp({ ...shape, widths: [64] }), rngKey(0)),
   ],
+  "large.safetensors": [
+    mlp({ ...shape, widths: [4096] }),
+    initializeParameters(mlp({ ...shape, widths: [4096] }), rngKey(0)),
+  ],
   "broken.safetensors": [tanh, broken],
 } as const;
 
@@ -141,6 +145,22 @@ describe("orbifold hessian", () => {
 
   it.each([
     ["tanh.safetensors", ["--top", "611"], /expected 1 to 610 eigenvalues of a matrix with 610 rows, got 611$/],
+    [
+      "tanh.safetensors",
+      ["--density", "--probes", "1e9"],
+      /--probes: expected a whole number from 2 to 10000, got "1e9"$/,
+    ],
+    [
+      "tanh.safetensors",
+      ["--density", "--steps", "1e9"],
+      /--steps: expected a whole number from 1 to 1000, got "1e9"$/,
+    ],
+    ["tanh.safetensors", ["-o", "top.png"], /--out: expected a name that ends in .svg, got "top.png"$/],
+    [
+      "large.safetensors",
+      ["--top", "2000"],
+      /--top: expected at most 1,\d+ eigenvalues of \d+,\d+ parameters, got 2,000; /,
+    ],
     ["wide.safetensors", ["--full"], /expected at most 4096 parameters for all eigenvalues, got 4810; .*--top/],
     ["sign.safetensors", [], /expected a network that can be differentiated twice, got one with a derivative/],
     ["broken.safetensors", [], /hessian: expected a finite loss, got (NaN|Infinity); /],

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { toyTeacher } from "../../src/data/index.ts";
@@ -125,6 +125,28 @@ describe("path swap", () => {
     expect(stdout).toContain("within the tolerance of 1e-10");
   });
 
+  it("names no figure where no pair has a path to draw", async () => {
+    const words = swap("teacher", "--all-pairs", "--method", "greedy", "--steps", "2", "--tolerance", "1e-300", ...toy);
+    const { figure, pairs, failed } = await run([...words, "-o", "none.svg"], 1);
+    expect({ figure, pairs }).toEqual({ figure: null, pairs: [] });
+    expect(failed).toHaveLength(6);
+    expect(contentsOf(folder.path)).not.toContain("none.svg");
+  });
+
+  it("leaves a folder alone that has any file of another path", async () => {
+    mkdirSync(join(folder.path, "old"));
+    writeFileSync(join(folder.path, "old", "back-0007.safetensors"), "");
+    const words = swap("teacher", "--units", "2,3", "--method", "greedy", "--steps", "2", ...toy, "-o", "old");
+    expect(await orbifold(folder.path, ...words)).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: "orbifold: old/back-0007.safetensors: already exists; pass --force or another -o\n",
+    });
+    expect(contentsOf(join(folder.path, "old"))).toEqual(["back-0007.safetensors"]);
+    expect((await orbifold(folder.path, ...words, "--force")).status).toBe(0);
+    expect(contentsOf(join(folder.path, "old"))).toContain("permutation-point.safetensors");
+  });
+
   it("trains at held distances, and says with status 1 where it does not converge", async () => {
     const words = swap(
       "relu",
@@ -179,6 +201,16 @@ describe("wrong input", () => {
       swap("relu", "--units", "0,1", "--data", "digits"),
       2,
       "expected a network with second derivatives, got one with Relu; use the first-order method",
+    ],
+    [
+      refused(...swap("teacher", "--units", "0,1", "--method", "first-order", "--spectrum")),
+      2,
+      "--spectrum: expected --method strict or greedy beside it, got first-order",
+    ],
+    [
+      refused(...swap("teacher", "--units", "0,1", "--steps", "1e9")),
+      2,
+      '--steps: expected a whole number from 2 to 10000, got "1e9"',
     ],
     [refused("path", "walk", "teacher.safetensors"), 2, 'path: expected swap, got "walk"'],
     [

@@ -51,6 +51,8 @@ describe("reproduce michelucci2022", () => {
     expect(claimOf("table-vgg16")).toMatchObject({ published: 35160, status: "different", why: expect.any(String) });
     expect(claimOf("table-vgg16").measured).toBeCloseTo(35168.54964, 6);
     expect(claimOf("table-mlp-3x512")).toMatchObject({ published: 3498, status: "different" });
+    expect(claimOf("table-mlp-3x512")).not.toHaveProperty("origin");
+    expect(claimOf("residual-ties")).toMatchObject({ origin: "formula" });
     expect(claimOf("flatten-couples")).toMatchObject({ measured: 2, status: "pass" });
   });
 
@@ -144,6 +146,12 @@ describe("reproduce brea2019", () => {
 });
 
 describe("reproduce", () => {
+  it("leaves no folder behind where it cannot begin", async () => {
+    const { status } = await orbifold(folder.path, "reproduce", "brea2019", "--threads", "0", "-o", "none");
+    expect(status).toBe(2);
+    expect(contentsOf(folder.path)).not.toContain("none");
+  });
+
   it.each([
     [
       ["simsek2012"],

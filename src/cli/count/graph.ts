@@ -11,7 +11,7 @@ import { graphDrawing } from "../../figures/index.ts";
 import type { Call, Outcome } from "../command.ts";
 import { formatCount, table } from "../format.ts";
 import { textOf } from "../values.ts";
-import { requiredNumber, type Topic, writeFigure } from "./topic.ts";
+import { drawTo, requiredNumber, type Topic } from "./topic.ts";
 
 /** Which subspaces of an expansion manifold meet. */
 export const graph: Topic = { takes: ["r", "m", "out", "force"], run };
@@ -37,7 +37,7 @@ async function run(call: Call): Promise<Outcome> {
   const found = connectivityGraph(sizes.minimal, sizes.width);
   const vertices = verticesOf(found, sizes);
   const components = Math.max(...found.components) + 1;
-  const figure = await writeFigure(call, () => drawConnectivity(sizes, found));
+  const figure = await drawTo(call, () => drawConnectivity(sizes, found));
   return {
     json: { r: sizes.minimal, m: sizes.width, vertices, edges: found.edges, components, figure },
     text: [
@@ -115,6 +115,6 @@ export function drawConnectivity(sizes: Sizes, graph: ConnectivityGraph): string
     edges,
     components,
     kinds,
-    labels: "labels: for each unit its neuron (1, 2, ..) or zero-type group (a, b, ..)",
+    labels: "labels: for each unit its neuron (1, 2, ..) or zero-type group (a)",
   });
 }

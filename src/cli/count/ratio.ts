@@ -5,7 +5,7 @@ import { chart } from "../chart.ts";
 import type { Call, Outcome } from "../command.ts";
 import { table } from "../format.ts";
 import { numberOf, textOf } from "../values.ts";
-import { formatLog10, requiredNumber, type Topic, writeFigure } from "./topic.ts";
+import { drawTo, formatLog10, requiredNumber, type Topic } from "./topic.ts";
 
 /** Saddles against global minima while a network grows. */
 export const ratio: Topic = { takes: ["r", "k", "h", "out", "force"], run };
@@ -25,7 +25,7 @@ async function run(call: Call): Promise<Outcome> {
   const { minimal, fewer, least, most } = plan;
   const points = ratioCurve(minimal, { fewer, most }).slice(least);
   const crossed = crossing(minimal, fewer);
-  const figure = await writeFigure(call, () => draw(plan, points));
+  const figure = await drawTo(call, () => draw(plan, points));
   return {
     json: {
       r: minimal,

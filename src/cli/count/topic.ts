@@ -1,9 +1,9 @@
 import { digitsOf, log10 } from "../../counting/index.ts";
 import { check } from "../../errors.ts";
-import { writeFileAtomically } from "../../node/index.ts";
 import type { Call, Outcome } from "../command.ts";
+import { figureOf, writeFigure } from "../figure-file.ts";
 import { formatCount } from "../format.ts";
-import { type NumberRange, numberOf, numbersOf, requiredText, textOf } from "../values.ts";
+import { type NumberRange, numberOf, numbersOf, requiredText } from "../values.ts";
 
 /** One thing to count: the options that it takes, and what it does with them. */
 export interface Topic {
@@ -62,9 +62,9 @@ export function checkDuration(seconds: number, remedy: string): void {
 }
 
 /** Writes the figure to the file of `--out`, if that was given; the path, or null. */
-export async function writeFigure(call: Call, draw: () => string): Promise<string | null> {
-  const path = textOf(call, "out");
+export async function drawTo(call: Call, draw: () => string): Promise<string | null> {
+  const path = figureOf(call);
   if (path === undefined) return null;
-  await writeFileAtomically(path, [new TextEncoder().encode(draw())], { force: call.options.force === true });
+  await writeFigure(call, path, draw());
   return path;
 }

@@ -38,6 +38,7 @@ export const eigenvalues: Study<Outputs, Duplicated> = {
             id: "vanishing-eigenvalues",
             claim: `At a permutation point at least n_(k+1) eigenvalues of the Hessian vanish. Tanh networks 2-2-n, one neuron doubled, n = ${outputs.join(", ")}`,
             published: list((each) => each.outputs),
+            origin: "formula",
             method: `minima of a random task by Newton's method; largest gradient norm ${Math.max(...found.map(({ gradientNorm }) => gradientNorm)).toExponential(0)}`,
           },
           list(({ zero }) => zero),
@@ -61,7 +62,8 @@ export const eigenvalues: Study<Outputs, Duplicated> = {
             id: "negative-eigenvalues",
             claim: "Where C does not vanish, the point is a strict saddle with at least rank C negative eigenvalues",
             published: `at least ${list(({ rank }) => rank)}`,
-            method: "the corrected statement; B and C of the narrow network predict both numbers exactly",
+            origin: "correction",
+            method: "B and C of the narrow network predict both numbers exactly",
           },
           list(({ negative }) => negative),
           found.every(

@@ -112,7 +112,7 @@ async function lossesBetween(
 }
 
 function conclude({ outcomes, quick, missing }: Evidence<Work, Walked>): Findings {
-  if (quick) return { claims: [notRun(statement, "an hour of training: in the full run only")], figures: [] };
+  if (quick) return { claims: [notRun(statement, "minutes of training: in the full run only")], figures: [] };
   if (missing !== null) return { claims: [notRun(statement, missing)], figures: [] };
   const paths = outcomes
     .filter(({ task }) => task.stage === "path")

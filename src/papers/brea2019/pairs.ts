@@ -134,7 +134,7 @@ function claimsOf(paths: readonly Followed[], greedy: readonly Followed[]): Clai
         id: "distances",
         claim: `Distances of the incoming weights of the teacher's pairs of neurons ${greedy.map(nameOf).join(" ")}, at which the paths start`,
         published: reference.map(({ distance }) => distance.toFixed(4)).join(", "),
-        method: independent,
+        origin: "program",
       },
       greedy.map(({ initialDistance }) => initialDistance.toFixed(4)).join(", "),
       greedy.every(({ initialDistance }, i) => Math.abs(initialDistance - (reference[i]?.distance as number)) < 1e-4),
@@ -189,15 +189,13 @@ function claimsOf(paths: readonly Followed[], greedy: readonly Followed[]): Clai
         id: "first-order-saddles",
         claim:
           "Some permutation points are first-order saddles: negative eigenvalues where the outgoing weights are shared evenly",
-        published: "some 1",
+        published: "1 for some",
       },
       greedy.map((path) => `${nameOf(path)}: ${path.point.negative}`).join(", "),
       greedy.some(({ point }) => point.negative === 1),
     ),
   ];
 }
-
-const independent = "the numbers are those of an independent program in this setting, not of the paper";
 
 function pointClaims(paths: readonly Followed[], greedy: readonly Followed[], strict: readonly Followed[]): Claim[] {
   const isExpected = ({ point, units }: Followed) =>
@@ -213,7 +211,8 @@ function pointClaims(paths: readonly Followed[], greedy: readonly Followed[], st
         published: five(greedy)
           .map(() => "1.012946e-5")
           .join(", "),
-        method: `${independent}; ${steps} steps from minimum to minimum, and the same by following one branch`,
+        origin: "program",
+        method: `${steps} steps from minimum to minimum, and the same by following one branch`,
       },
       five(greedy)
         .map(({ point }) => point.loss.toExponential(6))
@@ -225,7 +224,7 @@ function pointClaims(paths: readonly Followed[], greedy: readonly Followed[], st
         id: "last-permutation-point",
         claim: "The same for (1,2), the neurons that share a second weight",
         published: 1.0973406702e-2,
-        method: independent,
+        origin: "program",
       },
       `${few} by ${fewSteps} steps, ${many} by ${steps}, ${followed} along one branch`,
       isExpected(last[0] as Followed) && last.slice(1).every((path) => !isExpected(path)),
@@ -241,7 +240,7 @@ function continuityClaim(strict: readonly Followed[]): Claim {
     {
       id: "smooth",
       claim: "There are smooth paths: pairs for which one branch of minima leads all the way to the permutation point",
-      published: 6,
+      published: `all ${strict.length}`,
       method: "tangent predictor and Newton corrector, with steps down to 1e-5 of the distance",
     },
     whole.length,

@@ -34,6 +34,7 @@ export const plateau: Study<Record<string, never>, Walk> = {
             claim:
               "A permutation point lies on a plateau on which all n! permutations of the layer are reached at the same loss; numberings of four neurons that the walk passes",
             published: Number(factorial(4)),
+            origin: "formula",
             method: `${result.segments} straight segments, an exchange of neighbours at a time and back to the start`,
           },
           result.numberings,

@@ -49,6 +49,5 @@ function figure(): Figure {
       columns: ["neurons", ...depths.map((depth) => `log10, ${depth} hidden`)],
       rows: widths.map((n) => [n, ...depths.map((depth) => depth * log10OfFactorial(n))]),
     },
-    command: "orbifold count minima --widths 784,512,512,512,10",
   };
 }

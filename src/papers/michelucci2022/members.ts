@@ -61,6 +61,7 @@ function claimsOf(dense: Members, signed: Members, convolutional: Members, order
         claim:
           "A minimum of a network with hidden layers of n_1, n_2, .. neurons has n_1! n_2! .. images of equal loss. Tried on a tanh network 2-2-3-1, trained to a gradient of rounding size: every renumbering is made, and distinct weights are counted.",
         published: "2! 3! = 12",
+        origin: "formula",
         method: deviationText(dense),
       },
       dense.distinct,
@@ -69,8 +70,9 @@ function claimsOf(dense: Members, signed: Members, convolutional: Members, order
     explained(
       {
         id: "dense-signs",
-        claim: "These are all equivalent minima that come from exchanging neurons; for tanh there are more.",
+        claim: "The equivalent minima are those that come from exchanging neurons, and no others.",
         published: "2! 3! = 12",
+        origin: "formula",
         method: deviationText(signed),
       },
       signed.distinct,
@@ -83,6 +85,7 @@ function claimsOf(dense: Members, signed: Members, convolutional: Members, order
         claim:
           "A convolution with F filters contributes F!, and pooling nothing. Tried on 3 filters, average pooling, 2 filters, a dense layer of 4.",
         published: "3! 2! 4! = 288",
+        origin: "formula",
         method: deviationText(convolutional),
       },
       convolutional.distinct,
@@ -94,6 +97,7 @@ function claimsOf(dense: Members, signed: Members, convolutional: Members, order
         claim:
           "Of all orders of the 2 filters, of the 2 filters of a depth-wise convolution behind it and of the 4 inputs of the dense layer that reads their flattened output, 96 in all, only 2! keep the function: flattening couples the inputs with their channel, and a depth-wise convolution adds no factor.",
         published: "2! = 2",
+        origin: "formula",
         method: `every order tried; outputs of the others differ by ${order.deviation.toExponential(1)} of the largest at least`,
       },
       order.distinct,

@@ -88,7 +88,8 @@ function claimsOf(found: readonly (Widening & Replicas)[], results: readonly Rep
         id: "replicas-critical",
         claim: `Neurons of a critical point of a narrow network, repeated with shares of their outgoing weights that add up to 1, are a critical point of the wide one: largest gradient norm of ${total} replicas of the best networks of width 1 and 3`,
         published: 0,
-        method: "pass below 1e-12; all compositions, even and random shares from -1 to 2",
+        method:
+          "pass below 1e-12; all compositions, even and random shares, from -1 to 2 but for the last of each neuron",
       },
       gradientNorm,
       gradientNorm < 1e-12,
@@ -99,6 +100,7 @@ function claimsOf(found: readonly (Widening & Replicas)[], results: readonly Rep
         claim:
           "They lie on G(r, m) subspaces: numberings of all compositions for r = 1 in 2, 3, 4 and r = 3 in 4, 5, 6",
         published: counted.map(([, formula]) => formula).join(", "),
+        origin: "formula",
       },
       counted.map(([subspaces]) => subspaces).join(", "),
       counted.every(([subspaces, formula]) => subspaces === formula),
@@ -118,7 +120,8 @@ function claimsOf(found: readonly (Widening & Replicas)[], results: readonly Rep
         id: "replica-saddle",
         claim: "The best network of width 1, its neuron split in half, is a strict saddle: lowest eigenvalue",
         published: halves[0] as number,
-        method: `from an independent program, as are the other five, which agree within ${deviation.toExponential(0)}`,
+        origin: "program",
+        method: `the other five of that program agree within ${deviation.toExponential(0)}`,
       },
       pair.eigenvalues[0] as number,
       deviation < 1e-8,
@@ -128,7 +131,8 @@ function claimsOf(found: readonly (Widening & Replicas)[], results: readonly Rep
         id: "mostly-saddles",
         claim: "Symmetry-induced critical points are mostly saddles; fractions over all numberings",
         published: "most",
-        method: "shares between -1 and 2; the share of saddles depends on how they are drawn",
+        method:
+          "shares drawn between -1 and 2, the last of each neuron making up for the others; the share of saddles depends on that",
       },
       saddles.join(", "),
       found.every(({ fractions }) => fractions.saddle > 0.5),

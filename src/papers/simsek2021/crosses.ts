@@ -1,20 +1,16 @@
 import { toyTeacher } from "../../data/index.ts";
 
-type Points = readonly (readonly [number, number])[];
+/** Half the size of a cross. */
+const arm = 0.1;
 
-/** A cross of this half size, as a broken curve. */
-export function cross([x, y]: readonly [number, number], size: number): Points {
-  return [
-    [x - size, y],
-    [x + size, y],
-    [x, Number.NaN],
-    [x, y - size],
-    [x, y + size],
-    [x, Number.NaN],
-  ];
-}
-
-/** Crosses on the incoming weights of the toy's teacher. */
-export function teacherCrosses(): Points {
-  return toyTeacher.incoming.flatMap((vector) => cross(vector, 0.1));
+/** Crosses on the incoming weights of the toy's teacher, as a broken curve. */
+export function teacherCrosses(): readonly (readonly [number, number])[] {
+  return toyTeacher.incoming.flatMap(([x, y]) => [
+    [x - arm, y] as const,
+    [x + arm, y] as const,
+    [x, Number.NaN] as const,
+    [x, y - arm] as const,
+    [x, y + arm] as const,
+    [x, Number.NaN] as const,
+  ]);
 }

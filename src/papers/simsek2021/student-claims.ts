@@ -3,7 +3,7 @@ import { classifyUnits, reduce } from "../../landscape/index.ts";
 import { judged, notRun } from "../claims.ts";
 import type { Claim, Evidence, Figure, Findings, Outcome } from "../paper.ts";
 import { teacherModel, toyModel } from "../toy.ts";
-import { cross, teacherCrosses } from "./crosses.ts";
+import { teacherCrosses } from "./crosses.ts";
 import type { Students, Trained } from "./students.ts";
 
 /** All students of one width, and how they were trained. */
@@ -241,9 +241,6 @@ function fractionFigure(groups: readonly Group[]): Figure {
   };
 }
 
-/** Half the size of a neuron's cross. */
-const arm = 0.025;
-
 function neuronFigure(group: Group): Figure {
   const exact = group.runs.filter(({ loss }) => loss < exactLoss);
   const vectors = exact.flatMap(({ seed, point }) =>
@@ -259,13 +256,13 @@ function neuronFigure(group: Group): Figure {
   return {
     id: "neurons",
     title,
-    caption: `g, width ${group.width}, ${exact.length} seeds: neurons pile up on the four of the teacher (large crosses); all others are in groups that cancel. ${vectors.length - shown.length} of ${vectors.length} neurons lie outside of the figure.`,
+    caption: `g, width ${group.width}, ${exact.length} seeds: neurons pile up on the four of the teacher (crosses); all others are in groups that cancel. ${vectors.length - shown.length} of ${vectors.length} neurons lie outside of the figure.`,
     svg: lineChart({
       title,
       x: "first incoming weight",
       y: "second incoming weight",
       series: [
-        { name: "neurons of students", points: shown.flatMap(({ x, y }) => cross([x, y], arm)) },
+        { name: "neurons of students", points: shown.map(({ x, y }) => [x, y] as const), dots: true },
         { name: "teacher", points: teacherCrosses() },
       ],
     }),

@@ -1,4 +1,4 @@
-import { teacherStudent } from "../../data/index.ts";
+import { teacherStudent, toyTeacher } from "../../data/index.ts";
 import { lineChart } from "../../figures/index.ts";
 import { initializeParameters } from "../../nets/index.ts";
 import { rngKey } from "../../tensor/index.ts";
@@ -32,14 +32,23 @@ async function flown({ width, seed }: Start, { engine, signal }: Lab): Promise<T
   return { samples: flow.samples.map(({ time, loss, point }) => ({ time, loss, point: [...point] })) };
 }
 
+function closestTeacher([x, y]: readonly [number, number]): { readonly neuron: number; readonly distance: number } {
+  const distances = toyTeacher.incoming.map(([a = 0, b = 0]) => Math.hypot(x - a, y - b));
+  const distance = Math.min(...distances);
+  return { neuron: distances.indexOf(distance), distance };
+}
+
 function figure({ width, seed }: Start, { samples }: Trajectory): Figure {
   const neurons = Array.from({ length: width }, (_, i) => i);
   const title = "Incoming weights under gradient flow";
   const last = samples.at(-1) as Trajectory["samples"][number];
+  const ends = neurons.map((i) => closestTeacher([last.point[2 * i] as number, last.point[2 * i + 1] as number]));
+  const reached = new Set(ends.map(({ neuron }) => neuron)).size;
+  const furthest = Math.max(...ends.map(({ distance }) => distance));
   return {
     id: "trajectories",
     title,
-    caption: `g, width ${width}, seed ${seed}, up to time ${last.time.toExponential(0)}, where the loss is ${last.loss.toExponential(1)}. Four neurons come to those of the teacher (crosses); two of the five share one.`,
+    caption: `g, width ${width}, seed ${seed}, up to time ${last.time.toExponential(0)}, where the loss is ${last.loss.toExponential(1)}. The ${width} neurons are within ${furthest.toPrecision(1)} of ${reached} of the teacher's ${toyTeacher.outgoing.length} (crosses).`,
     svg: lineChart({
       title,
       x: "first incoming weight",
