@@ -1,11 +1,13 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeSafetensors } from "../src/checkpoint/index.ts";
 import { encodeModelFile, initializeParameters, llama, mlp } from "../src/nets/index.ts";
+import { writePartial } from "../src/node/index.ts";
 import { convert, rngKey } from "../src/tensor/index.ts";
 import { appearance, contentsOf, orbifold, start, temporaryFolder } from "./commands/orbifold.ts";
+import { readSafetensors } from "./commands/symmetry-models.ts";
 
 const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -64,7 +66,16 @@ describe("checkpoints read tensor by tensor", () => {
 });
 
 describe("an alignment that is stopped", () => {
-  const words = (out: string) => ["align", "a.safetensors", "b.safetensors", "-o", out, "--restarts", "4", ...inPieces];
+  const words = (out: string) => [
+    "align",
+    "a.safetensors",
+    "b.safetensors",
+    "-o",
+    out,
+    "--restarts",
+    "16",
+    ...inPieces,
+  ];
   const out = "resumed/out.safetensors";
   const partial = `${out}.partial`;
 
@@ -74,23 +85,26 @@ describe("an alignment that is stopped", () => {
     expect(contentsOf(at("whole"))).toEqual(["out.safetensors", "out.safetensors.json"]);
   });
 
-  /** Starts it, and sends a signal some time after its state is in the file anew. */
-  async function stopped(signal: NodeJS.Signals, milliseconds: number) {
-    const before = existsSync(at(partial)) ? bytes(partial) : "";
+  /** Starts it, and sends a signal once the file with its state was seen to change so many times. */
+  async function stopped(signal: NodeJS.Signals, changes: number) {
+    let last = existsSync(at(partial)) ? bytes(partial) : "";
     const child = start(folder.path, ...words(out));
     await appearance(at(partial));
-    while (child.exitCode === null && bytes(partial) === before) await setTimeout(5);
-    await setTimeout(milliseconds);
+    for (let seen = 0; seen < changes && child.exitCode === null; await setTimeout(1)) {
+      const state = bytes(partial);
+      if (state !== last) seen++;
+      last = state;
+    }
     child.kill(signal);
     return child.ended;
   }
 
   it("goes on from there to the same bytes, however often and however it was stopped", async () => {
-    expect((await stopped("SIGKILL", 0)).status).toBe("SIGKILL");
-    const interrupted = await stopped("SIGINT", 20);
+    expect((await stopped("SIGKILL", 1)).status).toBe("SIGKILL");
+    const interrupted = await stopped("SIGINT", 2);
     expect(interrupted.status).toBe(130);
     expect(interrupted.stderr).toBe("orbifold: align: stopped while matching; the same command goes on from there\n");
-    expect((await stopped("SIGKILL", 40)).status).toBe("SIGKILL");
+    expect((await stopped("SIGKILL", 3)).status).toBe("SIGKILL");
     expect(existsSync(at(out))).toBe(false);
     copyFileSync(at(partial), at("kept.partial"));
     expect(await json(...words(out))).toMatchObject({ partial: "same" });
@@ -98,6 +112,17 @@ describe("an alignment that is stopped", () => {
     const sidecars = ["resumed", "whole"].map((name) => bytes(name, "out.safetensors.json"));
     expect(sidecars[0]).toBe(sidecars[1]);
     expect(existsSync(at(partial))).toBe(false);
+  });
+
+  it("counts the sweeps on from those of its state", async () => {
+    const { metadata, tensors } = await readSafetensors(at("kept.partial"));
+    const { settings, rest } = JSON.parse(metadata["orbifold.partial"] as string);
+    const descent = { ...rest.descent, sweeps: 100 };
+    await writePartial(at(partial), { tensors, rest: { ...rest, descent } }, settings);
+    for (const file of [out, `${out}.json`]) rmSync(at(file));
+    const { partial: found, starts } = await json(...words(out));
+    expect(found).toBe("same");
+    expect(starts[rest.runs.length].sweeps).toBeGreaterThanOrEqual(100);
   });
 
   it("starts anew where its state is damaged, cut short, or of another seed, and says so", async () => {

@@ -11,7 +11,7 @@ import { encodeZip } from "./zip-writer.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** More runs, or others: ORBIFOLD_FUZZ_RUNS=100000 ORBIFOLD_FUZZ_SEED=1. */
-const RUNS = Number(process.env.ORBIFOLD_FUZZ_RUNS ?? 400);
+const RUNS = Number(process.env.ORBIFOLD_FUZZ_RUNS ?? 200);
 const key = rngKey(Number(process.env.ORBIFOLD_FUZZ_SEED ?? 0));
 
 const LONGEST_CASE_MS = 2000;

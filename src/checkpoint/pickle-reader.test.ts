@@ -163,6 +163,6 @@ describe("a hostile pickle", () => {
   });
 
   it("that nests deeply is read without recursion", () => {
-    expect(unpickle(`${"]".repeat(1e6)}${"a".repeat(1e6 - 1)}`)).toHaveLength(1);
+    expect(unpickle(`${"]".repeat(2e5)}${"a".repeat(2e5 - 1)}`)).toHaveLength(1);
   });
 });

@@ -100,7 +100,7 @@ describe("encodeSafetensors", () => {
         expect(await readAll(checkpoint)).toEqual(written);
         expect(Object.entries(checkpoint.metadata).sort()).toEqual(Object.entries(metadata).sort());
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });

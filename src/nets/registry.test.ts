@@ -8,7 +8,7 @@ import { type Tensor, toNumbers } from "../tensor/index.ts";
 import { type Network, type NetworkDescription, networkFrom, networkNames } from "./index.ts";
 
 const reference = referenceEngine();
-const cpu = await nativeEngine({ threads: 2 });
+const cpu = await nativeEngine({ threads: 1 });
 afterAll(() => cpu[Symbol.asyncDispose]());
 
 /** Another order of summation in float64, and float32 through up to fifty layers; relative to the largest logit. */

@@ -6,7 +6,7 @@ import { firstDifference } from "./first-difference.ts";
 import { act, discoverSymmetry, randomElement } from "./index.ts";
 import { probeInputs } from "./probes.ts";
 
-const engine = await nativeEngine({ threads: 2 });
+const engine = await nativeEngine({ threads: 1 });
 afterAll(() => engine[Symbol.asyncDispose]());
 const key = rngKey(37);
 

@@ -5,7 +5,7 @@ import { nativeEngine } from "../node/index.ts";
 import { convert, rngKey, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
 import { type EvaluateOptions, type Evaluation, evaluate } from "./index.ts";
 
-const engine = await nativeEngine({ threads: 2 });
+const engine = await nativeEngine({ threads: 1 });
 afterAll(() => engine[Symbol.asyncDispose]());
 
 /** Rounding of sums over up to 129 samples in float64. */

@@ -6,7 +6,7 @@ import { rngKey, toNumbers } from "../tensor/index.ts";
 import { initialState, memberParameters, type Optimizer, train } from "./index.ts";
 
 const reference = referenceEngine();
-const cpu = await nativeEngine({ threads: 2 });
+const cpu = await nativeEngine({ threads: 1 });
 afterAll(() => cpu[Symbol.asyncDispose]());
 
 /** Other orders of summation in float64, through twenty steps. */

@@ -5,7 +5,7 @@ import { nativeEngine } from "../node/index.ts";
 import { fromNumbers, rngKey, type Tensor, toNumbers } from "../tensor/index.ts";
 import { calibrate, evaluate } from "./index.ts";
 
-const engine = await nativeEngine({ threads: 2 });
+const engine = await nativeEngine({ threads: 1 });
 afterAll(() => engine[Symbol.asyncDispose]());
 
 const digits = await digitsDataset();

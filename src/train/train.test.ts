@@ -16,7 +16,7 @@ import {
   train,
 } from "./index.ts";
 
-const engine = await nativeEngine({ threads: 2 });
+const engine = await nativeEngine({ threads: 1 });
 afterAll(() => engine[Symbol.asyncDispose]());
 
 /** A network alone and as a member of a batched product may add up in another order. */

@@ -77,7 +77,7 @@ const cases = architectures.map(({ name, network }) => {
   const drawn = randomElement(group, fold(key, name), { spread: 1 });
   const planted = withoutPlantedSigns.test(name) ? { ...drawn, scales: identity(group).scales } : drawn;
   const a = randomParameters(network, key);
-  return { name, network, discovery, a, planted, x: randomInput(network, key, 16) };
+  return { name, network, discovery, a, planted, x: randomInput(network, key, 8) };
 });
 
 describe.each(cases.filter(({ name }) => !withDeadUnits.test(name)))("matching $name by activations", (pair) => {
@@ -115,7 +115,7 @@ describe.each(["mlp-relu", "mlp-tanh", "resnet18"])("matching noisy copies of %s
   it.each(measures)("recovers the renumbering and its signs by %s under 5 % of noise", async (measure) => {
     const { group } = discovery;
     const b = act(group, planted, noisy(a, 0.05));
-    const options = { network, engine, inputs: inBatches(randomInput(network, key, 64), 32), measure };
+    const options = { network, engine, inputs: inBatches(randomInput(network, key, 32), 16), measure };
     const { element } = await matchActivations(a, b, discovery, options);
     expect(element).toEqual(inverse(group, planted));
   });

@@ -5,7 +5,7 @@ import { mlp, type Parameters, resnet18 } from "../../nets/index.ts";
 import { act, discoverSymmetry, identity, randomElement, type SymmetryGroup } from "../../symmetry/index.ts";
 import { fold, normal, rngKey, type Tensor, tensor, toNumbers } from "../../tensor/index.ts";
 import { siteRuns } from "../matching/sites.ts";
-import { blockFactors } from "../weights/match-weights.ts";
+import { blockFactors } from "../weights/free-factors.ts";
 import { type SoftUnits, softAction } from "./sinkhorn-action.ts";
 
 const engine = referenceEngine();

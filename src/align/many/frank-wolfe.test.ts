@@ -13,7 +13,7 @@ import {
 import { rngKey, type Tensor } from "../../tensor/index.ts";
 import { gramEngine } from "../matching/gram-engine.ts";
 import { innerProduct } from "../matching/match.ts";
-import { freeFactors } from "../weights/match-weights.ts";
+import { freeFactors } from "../weights/free-factors.ts";
 import { alongLine, frankWolfe, gradientAt } from "./frank-wolfe.ts";
 import { stackNetworks } from "./network-stack.ts";
 import { blend, noElements, softEngine } from "./soft-element.ts";

@@ -87,7 +87,7 @@ describe.each(methods)("%s matching", (name, match) => {
     const network = mlp(options);
     const group = discoverSymmetry(network);
     let reached = 0;
-    for (let seed = 0; seed < 10; seed++) {
+    for (let seed = 0; seed < 5; seed++) {
       const models = independent(network, 3, seed);
       const best = bestOfAll(group, models);
       const { objective } = await match(models, group, { engine, key: rngKey(seed), restarts: 6 });
@@ -95,7 +95,7 @@ describe.each(methods)("%s matching", (name, match) => {
       expect(objective.bound).toBeGreaterThanOrEqual(best);
       if (objective.after > best - 1e-9) reached++;
     }
-    expect(reached).toBeGreaterThanOrEqual(8);
+    expect(reached).toBeGreaterThanOrEqual(4);
   });
 
   it.each(["relu", "tanh"] as const)(
@@ -206,7 +206,7 @@ describe("cycle-consistent matching", () => {
       const { elements, objective, starts } = await matchCycleConsistently(models, group, {
         engine,
         key: rngKey(7),
-        iterations: 4,
+        iterations: 2,
       });
       const [a, b, c] = elements as [GroupElement, GroupElement, GroupElement];
       const map = (to: GroupElement, from: GroupElement) => compose(group, inverse(group, to), from);
@@ -216,7 +216,7 @@ describe("cycle-consistent matching", () => {
       expect(objective.after).toBeGreaterThanOrEqual(objective.before - 1e-9);
       for (const { objective: end, steps } of starts) {
         expect(end).toBeLessThanOrEqual(objective.after + 1e-9);
-        expect(steps.length).toBeLessThanOrEqual(4);
+        expect(steps.length).toBeLessThanOrEqual(2);
       }
     },
   );
@@ -225,7 +225,7 @@ describe("cycle-consistent matching", () => {
     const network = mlp({ input: [8], widths: [8, 8], outputs: 3 });
     const group = discoverSymmetry(network);
     let [pairs, cycles] = [0, 0];
-    for (let seed = 0; seed < 10; seed++) {
+    for (let seed = 0; seed < 5; seed++) {
       const [a, b] = independent(network, 2, seed) as [Parameters, Parameters];
       const options = { engine, key: rngKey(seed) };
       pairs += (await matchWeights(a, b, group, options)).objective.after;
@@ -234,16 +234,16 @@ describe("cycle-consistent matching", () => {
     expect(cycles).toBeGreaterThan(pairs);
   });
 
-  it("finds more in all pairs of three networks than matching all to the first, on average over 20 seeds", async () => {
+  it("finds more in all pairs of three networks than matching all to the first, on average over 10 seeds", async () => {
     const network = mlp({ input: [8], widths: [8, 8], outputs: 3 });
     const group = discoverSymmetry(network);
     let [first, ascent, cycle] = [0, 0, 0];
-    for (let seed = 0; seed < 20; seed++) {
+    for (let seed = 0; seed < 10; seed++) {
       const models = independent(network, 3, seed);
       const options = { engine, key: rngKey(seed), restarts: 1 };
-      first += pairwise(group, (await mergeAligned(models, group, options)).parents) / 20;
-      ascent += (await mergeMany(models, group, options)).objective.after / 20;
-      cycle += (await matchCycleConsistently(models, group, options)).objective.after / 20;
+      first += pairwise(group, (await mergeAligned(models, group, options)).parents) / 10;
+      ascent += (await mergeMany(models, group, options)).objective.after / 10;
+      cycle += (await matchCycleConsistently(models, group, options)).objective.after / 10;
     }
     expect(ascent).toBeGreaterThan(first * 1.05);
     expect(cycle).toBeGreaterThan(ascent);

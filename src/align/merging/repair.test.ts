@@ -104,10 +104,10 @@ describe.each(Object.entries(cases))("repair of %s", (_, { network, shape }) => 
     ["evenly", undefined, [0.5, 0.5]],
     ["as weighted", [1, 3], [0.25, 0.75]],
   ] as const)("gives every hidden unit the statistics between its parents', %s", async (_name, weights, shares) => {
-    const data = gaussianData(shape, 24);
+    const data = gaussianData(shape, 12);
     const parents = [1, 2].map((seed) => initializeParameters(network, rngKey(seed), "float64"));
     const merged = average(parents, weights);
-    const repaired = await repair(network, { parameters: merged, parents }, data, { engine, weights, batchSize: 8 });
+    const repaired = await repair(network, { parameters: merged, parents }, data, { engine, weights, batchSize: 4 });
     const [a, b, before, after] = await Promise.all(
       [...parents, merged, repaired].map((each) => statistics(network, each, data, isLayer)),
     );
@@ -130,11 +130,11 @@ const isLayer = (op: string, operands: readonly string[]) =>
 
 describe.each(Object.entries(cases))("repair of %s in closed form", (_, { network, shape }) => {
   it("scales each unit by what the parents' correlation takes from the mean of their outputs", async () => {
-    const data = gaussianData(shape, 24);
+    const data = gaussianData(shape, 12);
     const [s, t] = [0.25, 0.75];
     const parents = [1, 2].map((seed) => initializeParameters(network, rngKey(seed), "float64"));
     const merged = average(parents, [s, t]);
-    const options = { engine, weights: [s, t], batchSize: 8, form: "closed" } as const;
+    const options = { engine, weights: [s, t], batchSize: 4, form: "closed" } as const;
     const repaired = await repair(network, { parameters: merged, parents }, data, options);
     const [a, b] = await Promise.all(parents.map((each) => activity(network, each, data, isLayer)));
     const names = network.parameters.map(({ name }) => name).filter((name) => name.endsWith("weight"));
@@ -153,7 +153,7 @@ describe.each(Object.entries(cases))("repair of %s in closed form", (_, { networ
   });
 
   it("agrees with the forward form on the first layer, whose inputs are the same", async () => {
-    const data = gaussianData(shape, 24);
+    const data = gaussianData(shape, 12);
     const parents = [1, 2].map((seed) => initializeParameters(network, rngKey(seed), "float64"));
     const merge = { parameters: average(parents), parents };
     const [closed, forward] = await Promise.all(

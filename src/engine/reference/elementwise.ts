@@ -51,6 +51,7 @@ function broadcasting(f: (a: number, b: number, c: number) => number): Kernel<Op
 /** The elements of an operand, repeated to the shape of the result. */
 export function broadcast(data: Elements, from: Shape, to: Shape): Elements {
   if (sameShape(from, to)) return data;
+  if (data.length === 1) return new Float64Array(elementCount(to)).fill(data[0] as number);
   const index = broadcastIndices(from, to);
   return new Float64Array(elementCount(to)).map((_, i) => data[index(i)] as number);
 }
