@@ -6,6 +6,7 @@ import { fold, fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../te
 import { diagnose } from "./diagnose.ts";
 import { layerCosines } from "./matching/layer-cosines.ts";
 import { everyElement } from "./weights/exhaustive.ts";
+import { matchWeights } from "./weights/index.ts";
 
 const key = rngKey(21);
 const network = mlp({ input: [12], widths: [24, 24], outputs: 4 });
@@ -54,6 +55,14 @@ describe("a diagnosis", () => {
     const found = await diagnose(x, y, group, { engine, key });
     expect(found).toMatchObject({ verdict: "same-ancestor", alignFirst: false });
     expect(found.moved).toBeGreaterThan(0.2);
+  });
+
+  it("takes a matching that is known for its own", async () => {
+    await using engine = referenceEngine();
+    const match = await matchWeights(a, independent, group, { engine, key });
+    const compile = () => Promise.reject(new Error("nothing is left to compute"));
+    const idle = { ...engine, compile, compileLoop: compile };
+    expect(await diagnose(a, independent, group, { engine: idle, key, match })).toEqual(await diagnosisOf(independent));
   });
 });
 

@@ -27,14 +27,19 @@ export interface Diagnosis {
   readonly classes: Match["classes"];
 }
 
+export interface DiagnoseOptions extends MatchOptions {
+  /** How b is matched to a, where that is known. */
+  readonly match?: Match | undefined;
+}
+
 /** Says from the weights alone whether two checkpoints are of one orbit, of one ancestor, aligned, or none of these. */
 export async function diagnose(
   a: Parameters,
   b: Parameters,
   group: SymmetryGroup,
-  options: MatchOptions,
+  { match, ...options }: DiagnoseOptions,
 ): Promise<Diagnosis> {
-  const { parameters: matched, classes } = await matchWeights(a, b, group, options);
+  const { parameters: matched, classes } = match ?? (await matchWeights(a, b, group, options));
   const { layers, whole } = layerCosines({ a, b, matched }, group, options.key);
   const evidence = { ...whole, ...evidenceOf(whole) };
   const units = classes.reduce((sum, { size, copies }) => sum + size * copies, 0);

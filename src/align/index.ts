@@ -5,7 +5,7 @@ export {
   matchActivations,
 } from "./activations/index.ts";
 export { type Assignment, type AssignmentOptions, type AssignmentSize, solveAssignment } from "./assignment/index.ts";
-export { type Diagnosis, diagnose, type Verdict } from "./diagnose.ts";
+export { type DiagnoseOptions, type Diagnosis, diagnose, type Verdict } from "./diagnose.ts";
 export {
   type Learned,
   type LearnedMatch,

@@ -1,4 +1,5 @@
 import { type Diagnosis, diagnose, type Verdict } from "../align/index.ts";
+import type { Parameters } from "../nets/index.ts";
 import { progressBar } from "../node/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
@@ -29,14 +30,14 @@ async function run(call: Call): Promise<Outcome> {
   const [first, ...others] = call.positionals as readonly [string, ...string[]];
   await using a = await weightsOf(first, call);
   const x = await a.read();
-  for (const other of others) await readLike(a, { path: other, like: x, call });
+  const models: Parameters[] = [];
+  for (const path of others) models.push(await readLike(a, { path, like: x, call }));
   await using engine = await engineOf(call, { spins: false });
   using bar = progressBar({ quiet: call.quiet });
   const options = matchOptions(call, { engine, bar });
   const pairs: Pair[] = [];
-  for (const other of others) {
-    const y = await readLike(a, { path: other, like: x, call });
-    pairs.push({ a: first, b: other, ...(await diagnose(x, y, a.discovery.group, options)) });
+  for (const [i, y] of models.entries()) {
+    pairs.push({ a: first, b: others[i] as string, ...(await diagnose(x, y, a.discovery.group, options)) });
   }
   const evidence = pairs.toSorted((one, next) => rankOf(one) - rankOf(next))[0];
   return {

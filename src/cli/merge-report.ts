@@ -8,7 +8,7 @@ import type { Call } from "./command.ts";
 import type { splitOf } from "./data-options.ts";
 import { formatCount, formatLoss, formatPercent, table } from "./format.ts";
 import { matchOptions } from "./matching.ts";
-import { type Averaging, asNumbered, computable, type Stage } from "./merge-stages.ts";
+import { type Averaging, asNumbered, computable, type Merging, type Stage } from "./merge-stages.ts";
 
 /** What a merge is measured on. */
 export interface Data {
@@ -72,13 +72,18 @@ function valuesOf(row: Row | undefined) {
 }
 
 /** What the weights alone say about the average. */
-export async function expected(call: Call, { a, models, engine, together }: Averaging): Promise<Report> {
+export async function expected(
+  call: Call,
+  { a, models, engine, together }: Averaging,
+  matches: Merging["matches"],
+): Promise<Report> {
   const [first, ...others] = models as readonly [Parameters, ...Parameters[]];
   using bar = progressBar({ quiet: call.quiet });
   const options = matchOptions(call, { engine, bar });
   const found = [];
   for (const [i, other] of others.entries()) {
-    const { verdict, advice, cosine, matchedCosine } = await diagnose(first, other, a.discovery.group, options);
+    const pair = await diagnose(first, other, a.discovery.group, { ...options, match: matches?.[i] });
+    const { verdict, advice, cosine, matchedCosine } = pair;
     found.push({ path: call.positionals[i + 1] as string, verdict, advice, cosine, matchedCosine });
   }
   const text = found.map(({ path, verdict, advice, cosine, matchedCosine }) => {

@@ -1,6 +1,7 @@
 import {
   average,
   type ManyProgress,
+  type Match,
   type Merge,
   matchCycleConsistently,
   mergeAligned,
@@ -45,8 +46,16 @@ export interface Stage {
 /** What the units as they are numbered give. */
 export const asNumbered = "as numbered";
 
-/** The checkpoints, what they give as they are, and what is made of it; the last is the merge. */
-export async function stagesOf(call: Call, setting: Averaging): Promise<readonly Stage[]> {
+/** The way to a merge. */
+export interface Merging {
+  /** The checkpoints, what they give as they are, and what is made of it; the last is the merge. */
+  readonly stages: readonly Stage[];
+  /** How each checkpoint but the first was matched to the first; null where it was not. */
+  readonly matches: readonly Match[] | null;
+}
+
+/** Merges the checkpoints, step by step. */
+export async function merging(call: Call, setting: Averaging): Promise<Merging> {
   const { models, weights, taskScale, together } = setting;
   const [name, combine] =
     taskScale === undefined
@@ -55,31 +64,32 @@ export async function stagesOf(call: Call, setting: Averaging): Promise<readonly
   const stages = models.map((parameters, i): Stage => ({ name: call.positionals[i] as string, parameters }));
   const plain = combine(models);
   stages.push({ name: `${name} ${asNumbered}`, parameters: plain });
-  const parents = together ? await alignedAs(together, call, setting) : models;
+  const { parents, matches } = together ? await alignedAs(together, call, setting) : { parents: models, matches: null };
   const merged = together ? combine(parents) : plain;
   if (together) stages.push({ name: `${name}, aligned`, parameters: merged });
   if (setting.repair) {
     const parameters = await repaired(setting.a.network(), { parameters: merged, parents }, setting);
     stages.push({ name: "repaired", parameters });
   }
-  return stages;
+  return { stages, matches };
 }
 
 async function alignedAs(
   together: Together,
   call: Call,
   { a, models, engine, weights, restarts }: Averaging,
-): Promise<readonly Parameters[]> {
+): Promise<Pick<Merge, "parents"> & Pick<Merging, "matches">> {
   const { group } = a.discovery;
   using bar = progressBar({ quiet: call.quiet });
   const options = { ...matchOptions(call, { engine, bar, restarts }), weights };
-  if (together === "to-first") return (await mergeAligned(models, group, options)).parents;
+  if (together === "to-first") return await mergeAligned(models, group, options);
   const onProgress = ({ restart, stage, round }: ManyProgress) => {
     const note = `start ${restart + 1} of ${restarts}, ${stage} ${round + 1}`;
     bar.update({ label: "matching", done: restart, total: restarts, unit: "start", note });
   };
   const match = together === "merge-many" ? mergeMany : matchCycleConsistently;
-  return (await match(models, group, { ...options, onProgress })).parents;
+  const { parents } = await match(models, group, { ...options, onProgress });
+  return { parents, matches: null };
 }
 
 async function repaired(

@@ -6,7 +6,7 @@ import { dataOptions, datasetOf, splitOf, withSamples } from "./data-options.ts"
 import { engineOf, engineOptions } from "./engine-options.ts";
 import { defaultRestarts } from "./matching.ts";
 import { type Data, expected, measured } from "./merge-report.ts";
-import { type Averaging, type Stage, stagesOf, togetherNames } from "./merge-stages.ts";
+import { type Averaging, merging, type Stage, togetherNames } from "./merge-stages.ts";
 import { readLike } from "./same-network.ts";
 import { choiceOf, numberOf, numbersOf, textOf } from "./values.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
@@ -48,8 +48,8 @@ async function run(call: Call): Promise<Outcome> {
   for (const path of others) models.push(await readLike(a, { path, like: models[0] as Parameters, call }));
   await using engine = await engineOf(call, { spins: false });
   const setting: Averaging = { a, models, engine, ...how, repair: repairOf(call, data) };
-  const stages = await stagesOf(call, setting);
-  const found = data ? await measured(a.network(), stages, { engine, data }) : await expected(call, setting);
+  const { stages, matches } = await merging(call, setting);
+  const found = data ? await measured(a.network(), stages, { engine, data }) : await expected(call, setting, matches);
   await a.write(output, (stages.at(-1) as Stage).parameters, { force: isForced });
   return {
     json: {

@@ -121,6 +121,19 @@ describe("merging trained networks", () => {
     expect(stdout).toContain("no certificate: a merged network is another function than its parents");
   });
 
+  it("tells the cosine of its own matching", async () => {
+    const starts = ["--restarts", "8"];
+    await json("align", a, b, "-o", "b-of-8.safetensors", ...starts);
+    const { expected } = await json("merge", a, b, "-o", "of-8.safetensors", ...starts);
+    const [x, y] = (await Promise.all([a, "b-of-8.safetensors"].map(tensorsOf))).map((tensors) =>
+      Object.entries(tensors).flatMap(([name, tensor]) => (name.endsWith("weight") ? [...toNumbers(tensor)] : [])),
+    ) as [number[], number[]];
+    const product = x.reduce((sum, own, i) => sum + own * (y[i] as number), 0);
+    expect(expected[0].matchedCosine).toBeCloseTo(product / Math.hypot(...x) / Math.hypot(...y), 6);
+    const { evidence } = await json("diagnose", a, b);
+    expect(expected[0].matchedCosine).toBeGreaterThan(evidence.matchedCosine);
+  });
+
   it("keeps half precision, which it measures in single", async () => {
     const words = ["merge", "half-a.safetensors", "half-b.safetensors", "-o", "half.safetensors"];
     const found = await json(...words, "--repair", ...digits);

@@ -8,7 +8,7 @@ import { evaluate, memberParameters, train } from "../../train/index.ts";
 import { average, mergeAligned, taskArithmetic } from "./merge.ts";
 import { repair } from "./repair.ts";
 
-const engine = await nativeEngine({ threads: 2 });
+const engine = await nativeEngine({ threads: 1 });
 afterAll(() => engine[Symbol.asyncDispose]());
 
 const network = mlp({ input: [1, 8, 8], widths: [24, 24], outputs: 10 });
