@@ -1,31 +1,26 @@
 import { readdir, readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { closestName } from "../closest-name.ts";
 import { check, InputError } from "../errors.ts";
-import { loadDataset, lockFolder, makeFolder, progressBar, taskStore, writeFileAtomically } from "../node/index.ts";
+import { doPaper, lockFolder, makeFolder, type PaperResults, progressBar, writeFileAtomically } from "../node/index.ts";
 import {
   type Claim,
   conclude,
   csv,
-  type Done,
-  doWork,
   type Findings,
   figureFolder,
   formatQuantity,
-  type Json,
-  type Lab,
   type Paper,
   papers,
   reportPage,
   type Scope,
-  workOf,
 } from "../papers/index.ts";
 import type { Call, Command, Outcome } from "./command.ts";
-import { engineOf, engineOptions } from "./engine-options.ts";
+import { engineName, engineOptions } from "./engine-options.ts";
 import { table } from "./format.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { textOf } from "./values.ts";
+import { numberOf, textOf } from "./values.ts";
 import { version } from "./version.ts";
 
 const names = Object.keys(papers);
@@ -38,7 +33,7 @@ export const command: Command = {
     quick: { help: "less than two minutes: fewer seeds, and second-order minimisers for long training" },
     "data-dir": { value: "DIR", help: "where the files of MNIST lie; otherwise a cache folder or a download" },
     engine: engineOptions.engine as (typeof engineOptions)[string],
-    threads: { value: "N", help: "threads of the engine (1: the networks are small)" },
+    threads: { value: "N", help: "tasks done at once, each on a thread of its own (all processors)" },
   },
   positionals: [1, 1],
   examples: names.map((name) => `reproduce ${name} --quick -o ${name}`),
@@ -109,57 +104,17 @@ interface Place {
 }
 
 /** Does what the folder does not have yet. */
-async function doAll(paper: Paper, scope: Scope, { call, folder }: Place) {
-  const store = taskStore(join(folder, taskFolder), version());
-  const work = workOf(paper, scope);
+async function doAll(paper: Paper, scope: Scope, { call, folder }: Place): Promise<PaperResults> {
   using bar = progressBar({ quiet: call.quiet });
   using interrupt = interruptSignal();
-  await using engine = await engineOf({ ...call, options: { threads: "1", ...call.options } });
-  const done: Done[] = [];
-  let computed = 0;
-  for (const [i, each] of work.entries()) {
-    const stored = await store.read(each.task);
-    if (stored) {
-      done.push({ ...each, result: stored.result as Json });
-      continue;
-    }
-    const onProgress = (fraction: number) =>
-      bar.update({ label: paper.name, done: i + fraction, total: work.length, unit: "task", note: each.study.name });
-    onProgress(0);
-    // A signal is seen only between turns of the event loop.
-    await setImmediate();
-    const lab: Lab = { engine, signal: interrupt.signal, onProgress, dataset: datasetFrom(call) };
-    const read = async (task: object) => (await store.read(task))?.result as Json;
-    try {
-      interrupt.signal.throwIfAborted();
-      const result = await doWork(paper, each, lab, read);
-      await store.write(each.task, result);
-      done.push({ ...each, result });
-      computed++;
-    } catch (error) {
-      if (interrupt.signal.aborted) throw interrupted(i, work.length);
-      done.push({ ...each, missing: reasonOf(error) });
-    }
-  }
-  return { done, computed };
-}
-
-function datasetFrom(call: Call): Lab["dataset"] {
-  return async (name) => (await loadDataset(name, { dataDir: textOf(call, "data-dir") })).dataset;
-}
-
-/** Why a unit of work without its data was left out; any other error is thrown on. */
-function reasonOf(error: unknown): string {
-  if (error instanceof InputError && error.code === "dataset-unavailable") return error.message;
-  throw error;
-}
-
-function interrupted(done: number, total: number): InputError {
-  return new InputError({
-    code: "interrupted",
-    where: "reproduce",
-    message: `stopped after ${done} of ${total} tasks`,
-    remedy: "the same command goes on from there",
+  return await doPaper(paper, scope, {
+    folder: join(folder, taskFolder),
+    version: version(),
+    engine: engineName(call),
+    threads: numberOf(call, "threads", { least: 1, most: 1024, whole: true }) ?? availableParallelism(),
+    dataDir: textOf(call, "data-dir"),
+    signal: interrupt.signal,
+    onProgress: ({ done, total, study }) => bar.update({ label: paper.name, done, total, unit: "task", note: study }),
   });
 }
 

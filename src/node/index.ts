@@ -11,6 +11,7 @@ export { minimizeInThreads } from "./minimize-in-threads.ts";
 export { openModel } from "./model-file.ts";
 export { type NativeEngineOptions, nativeEngine } from "./native-engine.ts";
 export { checkNetworkTarget, writeNetwork } from "./network-file.ts";
+export { doPaper, type PaperProgress, type PaperResults, type PaperWorkOptions } from "./paper-work.ts";
 export { type PartialWork, readPartial, writePartial } from "./partial-file.ts";
 export { formatSeconds, type ProgressBar, type ProgressReport, progressBar } from "./progress-bar.ts";
 export { type TaskStore, taskStore } from "./task-store.ts";

@@ -9,12 +9,16 @@ export interface TaskStore {
   /** The result of a task, or undefined where there is none. */
   read(task: object): Promise<{ readonly result: unknown } | undefined>;
   write(task: object, result: unknown): Promise<void>;
+  /** The name of a task, the same in whatever order its parts are. */
+  keyOf(task: object): string;
 }
 
 /** The store in a folder that is there; tasks and results are plain JSON. */
 export function taskStore(folder: string, version: string): TaskStore {
-  const pathOf = (task: object) => join(folder, `${keyOf({ task, version })}.json`);
+  const keyOf = (task: object) => digestOf({ task, version });
+  const pathOf = (task: object) => join(folder, `${keyOf(task)}.json`);
   return {
+    keyOf,
     async read(task) {
       const text = await textAt(pathOf(task));
       return text === null ? undefined : parsed(text);
@@ -26,7 +30,7 @@ export function taskStore(folder: string, version: string): TaskStore {
   };
 }
 
-function keyOf(value: unknown): string {
+function digestOf(value: unknown): string {
   return createHash("sha256").update(canonicalJson(value)).digest("hex");
 }
 

@@ -19,7 +19,7 @@ export type {
   Scope,
   Study,
 } from "./paper.ts";
-export { conclude, type Done, doWork, type Work, workOf } from "./plan.ts";
+export { conclude, type Done, doWork, type Work, workFor, workOf } from "./plan.ts";
 export { figureFolder, type Run, reportPage } from "./report.ts";
 export { csv, formatQuantity } from "./table.ts";
 

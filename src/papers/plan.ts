@@ -9,9 +9,12 @@ export interface Work {
 
 /** Everything that has to be done for a paper, each piece after those that it builds on. */
 export function workOf(paper: Paper, scope: Scope): readonly Work[] {
-  return paper.studies.flatMap((study) =>
-    study.tasks(scope).map((parameters) => ({ study, parameters, task: taskOf(paper, study, parameters) })),
-  );
+  return paper.studies.flatMap((study) => study.tasks(scope).map((parameters) => workFor(paper, study, parameters)));
+}
+
+/** A unit of work from its parameters. */
+export function workFor(paper: Paper, study: Study, parameters: JsonObject): Work {
+  return { study, parameters, task: taskOf(paper, study, parameters) };
 }
 
 function taskOf({ name }: Paper, study: Study, parameters: JsonObject): JsonObject {
