@@ -1,16 +1,21 @@
 import { check } from "../../errors.ts";
+import { channelWatch } from "./channel-watch.ts";
 import { cholesky, choleskySolve } from "./cholesky.ts";
+import { type Arrival, defaults, type SearchOptions } from "./critical-point.ts";
 import type { LocalCurvature, Objective } from "./objective.ts";
 import { runTogether, type Search } from "./search.ts";
-import { plus } from "./vectors.ts";
+import { norm, plus } from "./vectors.ts";
 
-export interface FlowOptions {
-  /** Ascending times at which the flow is recorded; it starts at 0 and ends at the last. */
-  readonly times: readonly number[];
+interface FlowTolerances {
   /** Defaults to 1e-7. */
   readonly relativeTolerance?: number;
   /** Defaults to 1e-9. */
   readonly absoluteTolerance?: number;
+}
+
+export interface FlowOptions extends FlowTolerances {
+  /** Ascending times at which the flow is recorded; it starts at 0 and ends at the last. */
+  readonly times: readonly number[];
   /** Most steps, rejected ones included; defaults to 10000. */
   readonly steps?: number;
   readonly signal?: AbortSignal;
@@ -75,29 +80,64 @@ const c: readonly (readonly number[])[] = [
 ];
 
 function* flowSearch(start: Float64Array, options: FlowOptions): Search<Flow> {
-  const { times, relativeTolerance = 1e-7, absoluteTolerance = 1e-9, steps: most = 10_000 } = options;
+  const { times, steps: most = 10_000 } = options;
   const samples: FlowSample[] = [];
-  let point = start;
-  let time = 0;
-  let at = yield { kind: "curvature", point };
-  let h = firstStep(at, times[0] as number);
+  let state = yield* begun(start, times[0] as number);
   for (let steps = 0; ; steps++) {
     if (samples.length === times.length) return { samples, steps, stopped: "finished" };
-    if (!Number.isFinite(at.loss)) return { samples, steps, stopped: "diverged" };
+    if (!Number.isFinite(state.at.loss)) return { samples, steps, stopped: "diverged" };
     if (steps === most) return { samples, steps, stopped: "steps" };
-    const next = times[samples.length] as number;
-    const isLast = h >= next - time;
-    const length = isLast ? next - time : h;
-    const trial = yield* rodasStep(point, at, length);
-    // An indefinite matrix means a step longer than the time in which the flow leaves a saddle.
-    const error = trial ? errorOf(trial, point, { relativeTolerance, absoluteTolerance }) : Number.POSITIVE_INFINITY;
-    h = length * (error > 0 ? Math.min(6, Math.max(0.2, 0.9 * error ** -0.25)) : 6);
-    if (!trial || !(error <= 1)) continue;
-    point = trial.point;
-    time = isLast ? next : time + length;
-    at = yield { kind: "curvature", point };
-    if (isLast) samples.push({ time, point, loss: at.loss });
+    const time = times[samples.length] as number;
+    state = yield* advanced(state, time, options);
+    if (state.time === time) samples.push({ time, point: state.point, loss: state.at.loss });
   }
+}
+
+/** The gradient flow until the gradient is small, whatever time that takes. */
+export function* flowDown(start: Float64Array, options: SearchOptions): Search<Arrival> {
+  const { gradientTolerance, iterations } = { ...defaults, ...options };
+  const isInChannel = channelWatch(start);
+  let state = yield* begun(start, Number.POSITIVE_INFINITY);
+  for (let done = 0; ; done++) {
+    const { point, at } = state;
+    const arrive = (stopped: Arrival["stopped"]): Arrival => ({ point, iterations: done, stopped });
+    if (!Number.isFinite(at.loss)) return arrive("diverged");
+    if (norm(at.gradient) <= gradientTolerance) return arrive("converged");
+    if (isInChannel(point, at.loss)) return arrive("channel");
+    if (done === iterations) return arrive("iterations");
+    state = yield* advanced(state, Number.POSITIVE_INFINITY, {});
+  }
+}
+
+/** Where a trajectory is, and the length of the step to try next. */
+interface FlowState {
+  readonly point: Float64Array;
+  readonly at: LocalCurvature;
+  readonly time: number;
+  readonly h: number;
+}
+
+function* begun(start: Float64Array, end: number): Search<FlowState> {
+  const at = yield { kind: "curvature", point: start };
+  return { point: start, at, time: 0, h: firstStep(at, end) };
+}
+
+/** The state after a step to `end` at most; with a shorter one to try next where that was in vain. */
+function* advanced(state: FlowState, end: number, tolerances: FlowTolerances): Search<FlowState> {
+  const { point, at, time } = state;
+  const isLast = state.h >= end - time;
+  const length = isLast ? end - time : state.h;
+  const trial = yield* rodasStep(point, at, length);
+  // An indefinite matrix means a step longer than the time in which the flow leaves a saddle.
+  const error = trial ? errorOf(trial, point, tolerances) : Number.POSITIVE_INFINITY;
+  const h = length * (error > 0 ? Math.min(6, Math.max(0.2, 0.9 * error ** -0.25)) : 6);
+  if (!trial || !(error <= 1)) return { ...state, h };
+  return {
+    point: trial.point,
+    at: yield { kind: "curvature", point: trial.point },
+    time: isLast ? end : time + length,
+    h,
+  };
 }
 
 function firstStep({ gradient, hessian }: LocalCurvature, most: number): number {
@@ -135,7 +175,7 @@ function* rodasStep(point: Float64Array, at: LocalCurvature, h: number): Search<
 function errorOf(
   { point, error }: FlowStep,
   before: Float64Array,
-  { relativeTolerance, absoluteTolerance }: { readonly relativeTolerance: number; readonly absoluteTolerance: number },
+  { relativeTolerance = 1e-7, absoluteTolerance = 1e-9 }: FlowTolerances,
 ): number {
   let largest = 0;
   for (const [i, e] of error.entries()) {

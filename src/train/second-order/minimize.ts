@@ -8,6 +8,7 @@ import {
   polishSearch,
   type SearchOptions,
 } from "./critical-point.ts";
+import { flowDown } from "./gradient-flow.ts";
 import { levenbergMarquardtSearch } from "./levenberg-marquardt.ts";
 import type { Objective } from "./objective.ts";
 import { runTogether, type Search } from "./search.ts";
@@ -18,6 +19,7 @@ const methods = {
   "saddle-free": (start, options) => trustRegionSearch(start, { ...options, saddleFree: true }),
   bfgs: (start, options) => finishedByNewton(bfgsSearch, start, options),
   "levenberg-marquardt": (start, options) => finishedByNewton(levenbergMarquardtSearch, start, options),
+  "gradient-flow": (start, options) => finishedByNewton(flowDown, start, options),
 } satisfies Readonly<Record<string, (start: Float64Array, options: SearchOptions) => Search<Arrival>>>;
 
 /** The name of a minimiser. */
@@ -30,8 +32,8 @@ export interface MinimizeOptions extends SearchOptions {
 }
 
 /**
- * Minimises from many starts at once, each member until it is done. The methods of first order and of Gauss and Newton
- * are followed by Newton's as soon as they are close or get stuck.
+ * Minimises from many starts at once, each member until it is done. The methods of first order, of Gauss and Newton,
+ * and the gradient flow are followed by Newton's as soon as they are close or get stuck.
  */
 export async function minimize(
   objective: Objective,
