@@ -73,7 +73,7 @@ describe.each(methods)("minimize by %s", (method) => {
       2,
     ]);
     // The flow takes steps of its own accuracy.
-    const stride = method === "gradient-flow" ? 8 : 1;
+    const stride = method === "gradient-flow" ? 16 : 1;
     const runs = Array.from({ length: 25 }, (_, i) =>
       minimize(narrow, [Float64Array.of(0.3, 1)], { method, iterations: stride * i }),
     );
