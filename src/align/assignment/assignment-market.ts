@@ -1,5 +1,5 @@
 /** How many columns a row keeps at hand: enough that few rows need to look again, few enough to go through quickly. */
-const CANDIDATES = 24;
+const CANDIDATES = 12;
 
 /**
  * A maximisation in the making: rows bid for columns at prices p that only rise. Row i values column j at g_ij - p_j.

@@ -68,18 +68,27 @@ function solveTall(gain: Float32Array | Float64Array, size: AssignmentSize, opti
 function solveWide(gain: Float32Array | Float64Array, size: AssignmentSize, options: AssignmentOptions): Assignment {
   const { duals, start, signal } = options;
   const market = openMarket(gain, size);
-  if (duals) {
-    const isSquare = size.rows === size.columns;
-    market.prices.set(isSquare ? duals.columns : duals.columns.map((price) => Math.max(0, price)));
-    const best = bestByRow(market);
-    const kept = start && assignmentAt(market, start.slice(), best);
-    if (kept && isProved(kept)) return { ...kept, isWarm: true };
-    // Left over columns must be free of charge, which only a start at zero sees to.
-    if (!isSquare) return solveWide(gain, size, { signal });
-    matchTight(market, best, start ? [start, best] : [best]);
-  } else if (matchFirstChoices(market)) return assignmentAt(market, market.columnOf, market.columnOf);
+  const isSquare = size.rows === size.columns;
+  if (duals) market.prices.set(isSquare ? duals.columns : duals.columns.map((price) => Math.max(0, price)));
+  else if (isSquare) market.prices.set(columnMeans(gain, size));
+  const best = bestByRow(market);
+  const kept = duals && start && assignmentAt(market, start.slice(), best);
+  if (kept && isProved(kept)) return { ...kept, isWarm: true };
+  // Left over columns must be free of charge, which only a start at zero sees to.
+  if (duals && !isSquare) return solveWide(gain, size, { signal });
+  matchTight(market, best, duals && start ? [start, best] : [best]);
+  if (!market.columnOf.includes(-1)) return assignmentAt(market, market.columnOf, best);
   augmentAll(market, auction(market), signal);
   return assignmentAt(market, market.columnOf, bestByRow(market));
+}
+
+/** Prices at which no column is worth more than another to all rows alike. */
+function columnMeans(gain: Float32Array | Float64Array, { rows, columns }: AssignmentSize): Float64Array {
+  const sums = new Float64Array(columns);
+  for (let i = 0, at = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++, at++) sums[j] = (sums[j] as number) + (gain[at] as number);
+  }
+  return sums.map((sum) => sum / rows);
 }
 
 function bestByRow(market: Market): Int32Array {
@@ -95,21 +104,6 @@ function matchTight(market: Market, best: Int32Array, proposals: readonly Int32A
       if (isTight && columnOf[row] === -1 && rowOf[column] === -1) match(market, row, column);
     }
   }
-}
-
-/** Matches all rows to the columns that they value most, or none where two want the same. */
-function matchFirstChoices(market: Market): boolean {
-  const { rows, columnOf, rowOf } = market;
-  for (let row = 0; row < rows; row++) {
-    const column = bestOf(market, row);
-    if (rowOf[column] !== -1) {
-      columnOf.fill(-1);
-      rowOf.fill(-1);
-      return false;
-    }
-    match(market, row, column);
-  }
-  return true;
 }
 
 /** The matches of `columnOf` at the prices of the market, with what each row values most. */

@@ -1,5 +1,8 @@
 import type { Factor } from "../../symmetry/index.ts";
+import { release } from "../../tensor/index.ts";
 import { type Assignment, type AssignmentOptions, solveAssignment } from "../assignment/index.ts";
+import type { Gains } from "./gains.ts";
+import { withBestSigns } from "./signs.ts";
 
 /** Which units of b come to each place of a factor, copy after copy. */
 export interface UnitAssignment {
@@ -8,6 +11,18 @@ export interface UnitAssignment {
   readonly gap: number;
   /** Of each copy, from which a similar problem can start. */
   readonly duals: readonly Assignment["duals"][];
+}
+
+/** Solves the assignment of every copy of a factor, where each pair of units may have its better signs. */
+export function assignGains(
+  gains: readonly Gains[],
+  own: Factor,
+  optionsOf?: (copy: number) => AssignmentOptions,
+): UnitAssignment {
+  const best = withBestSigns(gains);
+  const assigned = assignUnits(best, own, optionsOf);
+  if (gains.every(({ values }) => values !== best)) release(best);
+  return assigned;
 }
 
 /** Solves the assignment of every copy of a factor; `gains` are [copies, units, units]. */

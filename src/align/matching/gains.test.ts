@@ -11,7 +11,7 @@ import {
   unfold,
 } from "../../symmetry/index.ts";
 import { fold, rngKey, type Tensor } from "../../tensor/index.ts";
-import { freeFactors } from "../weights/match-weights.ts";
+import { freeFactors } from "../weights/free-factors.ts";
 import { gainsOf, type Matching, matchingOf } from "./gains.ts";
 import { gramEngine } from "./gram-engine.ts";
 import { inFloats } from "./site-products.ts";
@@ -44,6 +44,8 @@ describe.each(architectures.map(({ name, network }) => [name, network] as const)
     const pairs = new Map([b, other].map((second) => [second, matchingOf(group, [a, second], { grams, sites })]));
     for (const factor of freeFactors(group).slice(0, 4)) {
       const { size, copies } = group.factors[factor] as Factor;
+      // What is known of some sites must not count twice, nor stand for all.
+      await gainsOf(pairs.get(b) as Matching, factor, element, sites[factor]?.slice(0, 2));
       for (const [second, by] of [
         [b, identity(group)],
         [b, element],

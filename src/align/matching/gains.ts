@@ -1,16 +1,31 @@
 import type { Parameters } from "../../nets/index.ts";
-import type { Factor, GroupElement, SymmetryGroup } from "../../symmetry/index.ts";
-import { elementCount, isLazy, release, type Tensor } from "../../tensor/index.ts";
+import type { GroupElement, SymmetryGroup } from "../../symmetry/index.ts";
+import { isLazy, release, type Tensor } from "../../tensor/index.ts";
 import type { GramEngine } from "./gram-engine.ts";
-import { productAt, type SiteProducts } from "./site-products.ts";
+import {
+  changeFrom,
+  productAt,
+  productFrom,
+  productOfVectors,
+  type SiteProducts,
+  type Sources,
+  sourcesOf,
+} from "./site-products.ts";
 import { type SiteRun, siteRuns } from "./sites.ts";
 
 /** What is known of a pair of parameter sets while the second is matched to the first. */
 export interface Matching extends SiteProducts {
   readonly group: SymmetryGroup;
   readonly sites: readonly (readonly SiteRun[])[];
-  /** Of each factor the gains at all sites that no element changes. */
-  readonly fixed: Map<number, readonly Gains[]>;
+  /** By factor the last gains, which the next ones are made of. */
+  readonly kept: Map<number, KeptGains>;
+}
+
+/** Gains, and which entries of b they were made of at every site that they hold. */
+interface KeptGains {
+  readonly gains: readonly Gains[];
+  /** Null for those that no element moves. */
+  readonly sources: ReadonlyMap<SiteRun, Sources | null>;
 }
 
 /** A pair of which nothing has been computed yet. */
@@ -19,7 +34,7 @@ export function matchingOf(
   [a, b]: readonly [Parameters, Parameters],
   { grams, sites = siteRuns(group) }: { readonly grams: GramEngine; readonly sites?: Matching["sites"] },
 ): Matching {
-  return { group, a, b, sites, grams, unfolded: new Map(), last: new Map(), fixed: new Map() };
+  return { group, a, b, sites, grams, unfolded: new Map(), kept: new Map(), scratch: { buffer: new ArrayBuffer(0) } };
 }
 
 /** The same with another b, of which nothing has been computed yet. */
@@ -36,56 +51,74 @@ export interface Gains {
   readonly values: Float32Array | Float64Array;
 }
 
-/** The gains of a factor where everything else of b is moved by `element`, and its own units are not. */
-export async function gainsOf(matching: Matching, factor: number, element: GroupElement): Promise<Gains[]> {
-  const sites = matching.sites[factor] ?? [];
-  const moving = sites.filter(({ isFixed }) => !isFixed);
-  const start = await fixedGains(matching, factor, element);
-  return summed(matching, moving, { element, start });
-}
-
-async function fixedGains(matching: Matching, factor: number, element: GroupElement): Promise<readonly Gains[]> {
-  const known = matching.fixed.get(factor);
-  if (known) return known.map(({ signs, values }) => ({ signs, values: values.slice() }));
-  const sites = matching.sites[factor] ?? [];
-  const fixed = await summed(
-    matching,
-    sites.filter(({ isFixed }) => isFixed),
-    { element, start: [] },
-  );
-  const { size, copies } = matching.group.factors[factor] as Factor;
-  const weights = sites.reduce((sum, { layout }) => sum + elementCount(layout.shape), 0);
-  const isKept = fixed.length * copies * size * size <= weights && !sites.some((site) => isLazy(at(matching.a, site)));
-  if (isKept)
-    matching.fixed.set(
-      factor,
-      fixed.map(({ signs, values }) => ({ signs, values: values.slice() })),
-    );
-  return fixed;
-}
-
-function at(parameters: Parameters, { tensor }: SiteRun): Tensor {
-  return parameters[tensor] as Tensor;
-}
-
-interface Sum {
-  readonly element: GroupElement;
-  readonly start: readonly Gains[];
-}
-
-async function summed(matching: Matching, sites: readonly SiteRun[], { element, start }: Sum): Promise<Gains[]> {
-  const bySigns = new Map(start.map((each) => [each.signs.join(), each]));
-  for (const site of sites) {
-    const { product, isKept } = await productAt(matching, site, element);
-    const values = product.data as Gains["values"];
-    const known = bySigns.get(site.signs.join());
-    if (known) addTo(known.values, values);
-    else bySigns.set(site.signs.join(), { signs: site.signs, values: isKept ? values.slice() : values });
-    if (known && !isKept) release(values);
+/**
+ * The gains of a factor, at all of its sites or some, where everything else of b is moved by `element`, and its own units
+ * are not; they hold until the next are asked for. Of most neighbours few units move from one time to the next: then only
+ * what these change is computed, and added. How the sums are rounded depends on what is kept, therefore.
+ */
+export async function gainsOf(
+  matching: Matching,
+  factor: number,
+  element: GroupElement,
+  sites = matching.sites[factor] ?? [],
+): Promise<readonly Gains[]> {
+  const isKept = canKeep(matching, factor);
+  const known = isKept ? matching.kept.get(factor) : undefined;
+  const gains = [...(known?.gains ?? [])];
+  const all = new Map(known?.sources);
+  for (const vectors of newVectors(sites, all)) {
+    const product = await productOfVectors(matching, vectors);
+    addTo(gains, (vectors[0] as SiteRun).signs, product.data as Gains["values"]);
+    for (const site of vectors) all.set(site, null);
   }
-  return [...bySigns.values()];
+  for (const site of sites.filter((each) => all.get(each) !== null)) {
+    const sources = site.one && sourcesOf(site.one, element);
+    const product = await productOf(matching, site, { element, sources, before: all.get(site) });
+    if (product) addTo(gains, site.signs, product.data as Gains["values"]);
+    if (sources) all.set(site, sources);
+  }
+  if (isKept) matching.kept.set(factor, { gains, sources: all });
+  return gains;
 }
 
-function addTo(sums: Gains["values"], terms: Gains["values"]): void {
+/** Gives the memory of gains back that are not kept. */
+export function releaseGains({ kept }: Matching, factor: number, gains: readonly Gains[]): void {
+  if (!kept.has(factor)) release(...gains.map(({ values }) => values));
+}
+
+/** The sites of biases and norms that the gains do not hold, apart by their signs. */
+function newVectors(sites: readonly SiteRun[], held: KeptGains["sources"]): SiteRun[][] {
+  const vectors = sites.filter((site) => isVector(site) && !held.has(site));
+  return [...Map.groupBy(vectors, ({ signs }) => signs.join()).values()];
+}
+
+function isVector({ isFixed, unfolding }: SiteRun): boolean {
+  return isFixed && unfolding.copies === 1 && unfolding.length === 1;
+}
+
+function canKeep({ a, sites }: Matching, factor: number): boolean {
+  const own = sites[factor] ?? [];
+  return own.every(({ one, unfolding, tensor }) => one && unfolding.copies === 1 && !isLazy(a[tensor] as Tensor));
+}
+
+interface Moved {
+  readonly element: GroupElement;
+  readonly sources: Sources | null;
+  /** Of which the gains hold the product already. */
+  readonly before: Sources | null | undefined;
+}
+
+async function productOf(matching: Matching, site: SiteRun, { element, sources, before }: Moved) {
+  if (!sources) return productAt(matching, site, element);
+  return before ? changeFrom(matching, site, [before, sources]) : productFrom(matching, site, sources);
+}
+
+function addTo(gains: Gains[], signs: readonly number[], terms: Gains["values"]): void {
+  const sums = gains.find((each) => each.signs.join() === signs.join())?.values;
+  if (!sums) {
+    gains.push({ signs, values: terms });
+    return;
+  }
   for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + (terms[i] as number);
+  release(terms);
 }

@@ -1,5 +1,5 @@
-export { assignUnits, type UnitAssignment } from "./assign-units.ts";
-export { type Gains, gainsOf, type Matching, matchingOf, withSecond } from "./gains.ts";
+export { assignGains, assignUnits, type UnitAssignment } from "./assign-units.ts";
+export { type Gains, gainsOf, type Matching, matchingOf, releaseGains, withSecond } from "./gains.ts";
 export { type GramEngine, gramEngine } from "./gram-engine.ts";
 export { type Chance, type LayerCosines, layerCosines, type WeightCosines } from "./layer-cosines.ts";
 export {
@@ -12,10 +12,12 @@ export {
   entriesOf,
   innerProduct,
   type Match,
+  type Moved,
+  movedBy,
   type StartName,
   sortedBound,
 } from "./match.ts";
 export { currentValue, signOf, withBestSigns, withSigns } from "./signs.ts";
 export { inFloats } from "./site-products.ts";
-export { type SiteRun, siteRuns } from "./sites.ts";
+export { isStill, type SiteRun, siteRuns } from "./sites.ts";
 export { unitCosines } from "./unit-cosines.ts";

@@ -60,15 +60,43 @@ export function dot(x: Entries, y: Entries): number {
   return s + t + u + v;
 }
 
+/** What an element makes of b, and by tensor its inner product with a. */
+export interface Moved {
+  readonly parameters: Parameters;
+  readonly products: ReadonlyMap<string, number>;
+  /** The sum of the products. */
+  readonly objective: number;
+}
+
+export function movedBy({ group, a, b }: Pick<Matching, "group" | "a" | "b">, element: GroupElement): Moved {
+  const parameters = act(group, element, b);
+  const names = Object.keys(group.layouts);
+  const products = new Map(names.map((name) => [name, innerProduct(a, parameters, [name])]));
+  return { parameters, products, objective: total([...products.values()]) };
+}
+
+interface Found extends Pick<Match, "starts"> {
+  readonly gaps: readonly number[];
+  readonly moved?: Moved | undefined;
+}
+
 /** What an element does for a pair, in numbers. */
 export function describeMatch(
-  { group, a, b, sites }: Matching,
+  matching: Matching,
   element: GroupElement,
-  { starts, gaps }: Pick<Match, "starts"> & { readonly gaps: readonly number[] },
+  { starts, gaps, moved = movedBy(matching, element) }: Found,
 ): Match {
+  const { group, a, b, sites } = matching;
   const names = Object.keys(group.layouts);
-  const parameters = act(group, element, b);
-  const products = new Map(names.map((name) => [name, productsOf(name, { a, b, moved: parameters })]));
+  // A unit that is flipped is as long as before.
+  const isRescaled = element.scales.some((each) => each.some((scale) => Math.abs(scale) !== 1));
+  const products = new Map(
+    names.map((name): [string, Products] => {
+      const own = productsOf(a[name] as Tensor, b[name] as Tensor);
+      const square = isRescaled ? innerProduct(moved.parameters, moved.parameters, [name]) : own.second;
+      return [name, { ...own, moved: square, after: moved.products.get(name) as number }];
+    }),
+  );
   const sum = (of: readonly string[], product: keyof Products) =>
     of.reduce((total, name) => total + (products.get(name) as Products)[product], 0);
   const classes = group.factors.map(({ name, size, copies }, factor): ClassMatch => {
@@ -85,7 +113,7 @@ export function describeMatch(
     };
   });
   const objective = { before: sum(names, "before"), after: sum(names, "after"), bound: sum(names, "bound") };
-  return { element, parameters, objective, classes, starts };
+  return { element, parameters: moved.parameters, objective, classes, starts };
 }
 
 /** The cosine of two parameter sets, 0 where one is zero. */
@@ -108,23 +136,11 @@ interface Products {
   readonly bound: number;
 }
 
-interface Triple {
-  readonly a: Parameters;
-  readonly b: Parameters;
-  readonly moved: Parameters;
-}
-
-/** Everything about one tensor at once, so that one after another can be read. */
-function productsOf(name: string, { a, b, moved }: Triple): Products {
-  const [x, y, z] = [a, b, moved].map((each) => entriesOf(each[name] as Tensor)) as [Entries, Entries, Entries];
-  return {
-    first: dot(x, x),
-    second: dot(y, y),
-    moved: dot(z, z),
-    before: dot(x, y),
-    after: dot(x, z),
-    bound: sortedBound(x, y),
-  };
+/** Of both of one tensor at once, so that one after another can be read. */
+function productsOf(a: Tensor, b: Tensor): Pick<Products, "first" | "second" | "before" | "bound"> {
+  const [x, y] = [entriesOf(a), entriesOf(b)];
+  const [p, q] = [rangesOf(x), rangesOf(y)];
+  return { first: total(p.squares), second: total(q.squares), before: dot(x, y), bound: boundOf(p, q) };
 }
 
 /** Values are put in order by their exponent and the first 7 bits of their mantissa: ranges less than 1 % wide. */
@@ -135,17 +151,20 @@ const DROPPED_BITS = 16;
  * are sorted by ranges: where a whole range meets a whole range their norms are multiplied, elsewhere their upper ends.
  */
 export function sortedBound(x: Entries, y: Entries): number {
-  const [a, b] = [rangesOf(x), rangesOf(y)];
+  return boundOf(rangesOf(x), rangesOf(y));
+}
+
+function boundOf(a: Ranges, b: Ranges): number {
   let [i, j, bound] = [-1, -1, 0];
   let [left, right] = [0, 0];
-  for (let dealt = 0; dealt < x.length; ) {
+  for (let dealt = 0; dealt < a.count; ) {
     while (left === 0) left = a.counts[++i] as number;
     while (right === 0) right = b.counts[++j] as number;
     const part = Math.min(left, right);
     const isWhole = left === a.counts[i] && right === b.counts[j] && left === right;
     bound += isWhole
       ? Math.sqrt((a.squares[i] as number) * (b.squares[j] as number))
-      : part * upperEnd(i) * upperEnd(j);
+      : part * (upperEnds[i] as number) * (upperEnds[j] as number);
     left -= part;
     right -= part;
     dealt += part;
@@ -153,21 +172,34 @@ export function sortedBound(x: Entries, y: Entries): number {
   return bound;
 }
 
-function rangesOf(values: Entries) {
+/** How many values there are in each range, and the sum of their squares. */
+interface Ranges {
+  readonly count: number;
+  readonly counts: Int32Array;
+  readonly squares: Float64Array;
+}
+
+const RANGES = 2 ** (31 - DROPPED_BITS);
+
+const upperEnds = new Float32Array(Uint32Array.from({ length: RANGES }, (_, i) => (i + 1) << DROPPED_BITS).buffer);
+
+function rangesOf(values: Entries): Ranges {
   const floats = values instanceof Float32Array ? values : Float32Array.from(values);
   const bits = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
-  const counts = new Int32Array(2 ** (31 - DROPPED_BITS));
-  const squares = new Float64Array(counts.length);
+  const counts = new Int32Array(RANGES);
+  const squares = new Float64Array(RANGES);
   for (let i = 0; i < bits.length; i++) {
     const range = ((bits[i] as number) & 0x7fffffff) >>> DROPPED_BITS;
     counts[range] = (counts[range] as number) + 1;
     squares[range] = (squares[range] as number) + (values[i] as number) ** 2;
   }
-  return { counts, squares };
+  return { count: values.length, counts, squares };
 }
 
-function upperEnd(range: number): number {
-  return new Float32Array(Uint32Array.of((range + 1) << DROPPED_BITS).buffer)[0] as number;
+function total(numbers: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < numbers.length; i++) sum += numbers[i] as number;
+  return sum;
 }
 
 /** Refuses parameters that are missing or not finite. */
@@ -191,7 +223,6 @@ export function checkFinite(parameters: Parameters, group: SymmetryGroup, which:
 }
 
 function areFinite(values: Entries): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += (values[i] as number) * 0;
-  return sum === 0;
+  for (let i = 0; i < values.length; i++) if ((values[i] as number) - (values[i] as number) !== 0) return false;
+  return true;
 }

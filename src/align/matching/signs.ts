@@ -4,13 +4,12 @@ import type { Gains } from "./gains.ts";
 /** What each pair of units contributes at most, with the better sign at every site. */
 export function withBestSigns(gains: readonly Gains[]): Gains["values"] {
   const [first, ...others] = gains;
-  if (first?.signs.length === 0 && others.length === 0) return first.values;
-  const best = new Float64Array(first?.values.length ?? 0);
+  if (!first) return new Float64Array(0);
+  if (first.signs.length === 0 && others.length === 0) return first.values;
+  const best = first.values.slice().fill(0);
   for (const { signs, values } of gains) {
-    for (let i = 0; i < best.length; i++) {
-      const value = values[i] as number;
-      best[i] = (best[i] as number) + (signs.length > 0 ? Math.abs(value) : value);
-    }
+    if (signs.length === 0) for (let i = 0; i < best.length; i++) best[i] = (best[i] as number) + (values[i] as number);
+    else for (let i = 0; i < best.length; i++) best[i] = (best[i] as number) + Math.abs(values[i] as number);
   }
   return best;
 }

@@ -1,30 +1,38 @@
 import type { Parameters } from "../../nets/index.ts";
 import { actOnTensor, type GroupElement, unfold } from "../../symmetry/index.ts";
-import { allocate, byteLength, convert, isLazy, release, type Tensor, tensor } from "../../tensor/index.ts";
+import {
+  allocate,
+  byteLength,
+  bytesPerElement,
+  convert,
+  isLazy,
+  release,
+  stack,
+  type Tensor,
+  tensor,
+  viewBytes,
+} from "../../tensor/index.ts";
 import type { GramEngine } from "./gram-engine.ts";
 import type { OneUnit, SiteRun } from "./sites.ts";
 
-/** Products of the units of a and b at every site, and what is kept of them. */
+/** What products of the units of a and b are computed from. */
 export interface SiteProducts {
   readonly a: Parameters;
   readonly b: Parameters;
   readonly grams: GramEngine;
   /** As many as there is room for. */
   readonly unfolded: Map<SiteRun, Unfolded>;
-  /** The last products, which the next ones are made of. */
-  readonly last: Map<SiteRun, Product>;
+  /** Written anew for each product: fresh memory costs more than what is written to it. */
+  readonly scratch: { buffer: ArrayBuffer };
 }
 
-/** A product, and which entries of b, by their number and sign, it was made of. */
-interface Product {
-  readonly sources: Float64Array;
-  readonly product: Tensor;
-}
-
-/** A site of both parameter sets: units of the first as rows, those of the second as columns. */
+/** A site of both parameter sets: [copies, units, length], or [copies, length, units] where units are columns. */
 interface Unfolded {
   readonly a: Tensor;
   readonly b: Tensor;
+  readonly areColumns: boolean;
+  /** Whether these are copies that nobody else reads. */
+  readonly areSpent: boolean;
 }
 
 /** Bytes of unfoldings that are kept of parameters that are not in memory themselves; others are made again. */
@@ -34,76 +42,77 @@ function unfoldedOnce({ a, b, unfolded }: SiteProducts, site: SiteRun): Unfolded
   const known = unfolded.get(site);
   if (known) return known;
   const [x, y] = [a, b].map((each) => each[site.tensor]) as [Tensor, Tensor];
-  const rows = unfold(site.unfolding, inFloats(x));
-  const made = { a: rows, b: turned(unfold(site.unfolding, inFloats(y))) };
+  // Columns of b are moved in whole rows of memory, but rows may be there without a copy.
+  const areColumns = site.columns.isPlain || !site.unfolding.isPlain || site.unfolding.copies > 1;
+  const form = areColumns ? site.columns : site.unfolding;
+  const rows = { a: unfold(form, inFloats(x)), b: unfold(form, inFloats(y)), areColumns };
   const taken = [...unfolded.values()].reduce((sum, each) => sum + 2 * byteLength(each.a), 0);
-  if (!isLazy(x) || taken + 2 * byteLength(rows) <= ROOM) unfolded.set(site, made);
+  const isKept = !isLazy(x) || taken + 2 * byteLength(rows.a) <= ROOM;
+  const made = { ...rows, areSpent: !isKept && !form.isPlain };
+  if (isKept) unfolded.set(site, made);
   return made;
 }
 
-/** How many rows are turned at a time: as many entries as a line of the cache holds. */
-const STRIP = 16;
-
-/** [copies, units, length] as [copies, length, units]. */
-function turned({ dtype, shape, data }: Tensor): Tensor {
-  const [copies, units, length] = shape as [number, number, number];
-  const to = allocate(dtype, data.length) as Float64Array<ArrayBuffer>;
-  const from = data as Float64Array;
-  for (let copy = 0; copy < copies; copy++) {
-    const start = copy * units * length;
-    for (let strip = 0; strip < units; strip += STRIP) {
-      const end = Math.min(units, strip + STRIP);
-      for (let k = 0; k < length; k++) {
-        for (let i = strip; i < end; i++) to[start + k * units + i] = from[start + i * length + k] as number;
-      }
-    }
-  }
-  return tensor(dtype, [copies, length, units], to);
-}
-
-/**
- * What a site contributes to the gains, everything but its own units moved by an element; kept where `isKept`. Of most
- * neighbours few units move from one time to the next: then only what these change is computed, and added. How the sums
- * are rounded depends on what is kept, therefore.
- */
+/** The inner products of the units of a and b at a site, everything but these units moved by an element. */
 export async function productAt(
   products: SiteProducts,
-  site: SiteRun,
+  { tensor: name, others, unfolding }: SiteRun,
   element: GroupElement,
-): Promise<{ readonly product: Tensor; readonly isKept: boolean }> {
-  const { grams, last, a, b } = products;
-  const { one, others, unfolding } = site;
-  if (!one) {
-    const [x, y] = [a, b].map((each) => inFloats(each[site.tensor] as Tensor)) as [Tensor, Tensor];
-    const moved = actOnTensor(others, element, y);
-    return { product: await grams.gram(unfold(unfolding, x), unfold(unfolding, moved)), isKept: false };
-  }
-  const both = unfoldedOnce(products, site);
-  const sources = sourcesOf(one, element);
-  const known = last.get(site);
-  const changed = known ? placesOfChange(known.sources, sources) : null;
-  if (known && changed && changed.length <= sources.length * FEW) {
-    if (changed.length > 0) await addChange(known, both, { changed, sources, grams });
-    last.set(site, { sources, product: known.product });
-    return { product: known.product, isKept: true };
-  }
-  const moved = movedColumns(both.b, sources);
-  const product = await grams.product(both.a, moved);
-  release(moved.data);
-  const isKept = !site.isFixed && unfolding.copies === 1 && !isLazy(a[site.tensor] as Tensor);
-  if (isKept) last.set(site, { sources, product });
-  return { product, isKept };
+): Promise<Tensor> {
+  const [x, y] = [products.a, products.b].map((each) => inFloats(each[name] as Tensor)) as [Tensor, Tensor];
+  return products.grams.gram(unfold(unfolding, x), unfold(unfolding, actOnTensor(others, element, y)));
 }
 
-/** The part of the places up to which adding what they change is less work than computing the product anew. */
-const FEW = 1 / 3;
+/** For each place of a unit's entries the number of the entry that comes to it, negative where it is flipped. */
+export type Sources = Float64Array;
 
-/** For each place the number of the entry that comes to it, negative where it is flipped. */
-function sourcesOf(one: OneUnit, by: GroupElement): Float64Array {
-  return unfold(one.unfolding, actOnTensor(one.layout, by, one.numbers)).data as Float64Array;
+export function sourcesOf({ unfolding, layout, numbers }: OneUnit, by: GroupElement): Sources {
+  return unfold(unfolding, actOnTensor(layout, by, numbers)).data as Float64Array;
 }
 
-function placesOfChange(before: Float64Array, after: Float64Array): Int32Array {
+/** The inner products at a site whose entries come from `sources`. */
+export async function productFrom(products: SiteProducts, site: SiteRun, sources: Sources): Promise<Tensor> {
+  const { a, b, areColumns, areSpent } = unfoldedOnce(products, site);
+  const moved = { ...b, data: scratchLike(products, b) };
+  (areColumns ? moveColumns : moveRows)(b, sources, moved.data as Float64Array);
+  const product = await (areColumns ? products.grams.gramOfColumns(a, moved) : products.grams.gram(a, moved));
+  if (isLazy(products.b[site.tensor] as Tensor)) release(moved.data);
+  if (areSpent) release(a.data, b.data);
+  return product;
+}
+
+function scratchLike({ scratch }: SiteProducts, { dtype, data }: Tensor): Tensor["data"] {
+  const bytes = data.length * bytesPerElement(dtype);
+  if (scratch.buffer.byteLength < bytes) scratch.buffer = new ArrayBuffer(bytes);
+  return viewBytes(dtype, new Uint8Array(scratch.buffer, 0, bytes));
+}
+
+/** The inner products at sites with one entry to each unit, which stays in its place: one product for all of them. */
+export async function productOfVectors({ a, b, grams }: SiteProducts, sites: readonly SiteRun[]): Promise<Tensor> {
+  const [x, y] = [a, b].map((parameters) => {
+    const rows = sites.map((site) => unfold(site.unfolding, inFloats(parameters[site.tensor] as Tensor)));
+    const { dtype, data } = stack(rows);
+    return tensor(dtype, [1, sites.length, data.length / sites.length], data);
+  }) as [Tensor, Tensor];
+  return grams.gramOfColumns(x, y);
+}
+
+/** What other sources add to the inner products at a site with one copy; null where they are the same. */
+export async function changeFrom(
+  products: SiteProducts,
+  site: SiteRun,
+  [before, after]: readonly [Sources, Sources],
+): Promise<Tensor | null> {
+  const changed = placesOfChange(before, after);
+  if (changed.length === 0) return null;
+  const { a, b, areColumns } = unfoldedOnce(products, site);
+  const parts = (areColumns ? changedColumns : changedRows)([a, b], { changed, before, after });
+  const product = await (areColumns ? products.grams.gramOfColumns(...parts) : products.grams.gram(...parts));
+  release(...parts.map(({ data }) => data));
+  return product;
+}
+
+function placesOfChange(before: Sources, after: Sources): Int32Array {
   const changed = new Int32Array(after.length);
   let count = 0;
   for (let i = 0; i < after.length; i++) if (before[i] !== after[i]) changed[count++] = i;
@@ -112,53 +121,69 @@ function placesOfChange(before: Float64Array, after: Float64Array): Int32Array {
 
 interface Change {
   readonly changed: Int32Array;
-  readonly sources: Float64Array;
-  readonly grams: GramEngine;
+  readonly before: Sources;
+  readonly after: Sources;
 }
 
-async function addChange(known: Product, { a, b }: Unfolded, { changed, sources, grams }: Change): Promise<void> {
-  const units = b.shape[2] as number;
-  const length = paddedLength(changed.length);
-  const x = allocate(a.dtype, units * length) as Float64Array<ArrayBuffer>;
-  const y = allocate(b.dtype, units * length) as Float64Array<ArrayBuffer>;
-  const [from, columns] = [a.data as Float64Array, b.data as Float64Array];
-  const all = a.shape[2] as number;
-  for (let i = 0; i < units; i++) {
-    for (let k = 0; k < changed.length; k++) x[i * length + k] = from[i * all + (changed[k] as number)] as number;
-  }
+/** Of a the columns that change, and of b what they change by. */
+function changedColumns([a, b]: readonly [Tensor, Tensor], { changed, before, after }: Change): [Tensor, Tensor] {
+  const units = a.shape[2] as number;
+  const [x, y] = emptyChange(a, [1, paddedLength(changed.length), units]);
+  const [from, columns] = [a.data, b.data] as [Float64Array, Float64Array];
+  const [kept, change] = [x.data, y.data] as [Float64Array, Float64Array];
   for (const [k, place] of changed.entries()) {
-    addSigned(y, k * units, { columns, units, source: sources[place] as number });
-    addSigned(y, k * units, { columns, units, source: -(known.sources[place] as number) });
+    kept.set(from.subarray(place * units, (place + 1) * units), k * units);
+    const [out, into] = [before[place] as number, after[place] as number];
+    const [first, second] = [(Math.abs(out) - 1) * units, (Math.abs(into) - 1) * units];
+    const [less, more] = [Math.sign(out), Math.sign(into)];
+    for (let i = 0; i < units; i++) {
+      change[k * units + i] = more * (columns[second + i] as number) - less * (columns[first + i] as number);
+    }
   }
-  const change = await grams.product(tensor(a.dtype, [1, units, length], x), tensor(b.dtype, [1, length, units], y));
-  const [sums, terms] = [known.product.data as Float64Array, change.data as Float64Array];
-  for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + (terms[i] as number);
-  release(x, y, terms);
+  return [x, y];
+}
+
+/** The same where units are rows. */
+function changedRows([a, b]: readonly [Tensor, Tensor], { changed, before, after }: Change): [Tensor, Tensor] {
+  const [, units, length] = a.shape as [number, number, number];
+  const padded = paddedLength(changed.length);
+  const [x, y] = emptyChange(a, [1, units, padded]);
+  const [from, rows] = [a.data, b.data] as [Float64Array, Float64Array];
+  const [kept, change] = [x.data, y.data] as [Float64Array, Float64Array];
+  const [out, into] = [before, after].map((sources) => changed.map((place) => sources[place] as number)) as [
+    Int32Array,
+    Int32Array,
+  ];
+  for (let i = 0; i < units; i++) {
+    const [start, at] = [i * length, i * padded];
+    for (let k = 0; k < changed.length; k++) {
+      const [less, more] = [out[k] as number, into[k] as number];
+      kept[at + k] = from[start + (changed[k] as number)] as number;
+      change[at + k] = signedEntry(rows, start, more) - signedEntry(rows, start, less);
+    }
+  }
+  return [x, y];
+}
+
+function signedEntry(entries: Float64Array, start: number, source: number): number {
+  return source > 0 ? (entries[start + source - 1] as number) : -(entries[start - source - 1] as number);
+}
+
+function emptyChange({ dtype }: Tensor, shape: [number, number, number]): [Tensor, Tensor] {
+  const count = shape[0] * shape[1] * shape[2];
+  return [tensor(dtype, shape, allocate(dtype, count)), tensor(dtype, shape, allocate(dtype, count))];
 }
 
 /** Few lengths, so that few programs are compiled. */
 function paddedLength(length: number): number {
-  const power = 2 ** Math.ceil(Math.log2(Math.max(16, length)));
-  return length <= 0.75 * power ? 0.75 * power : power;
+  if (length > 256) return 256 * Math.ceil(length / 256);
+  return [16, 64].find((few) => length <= few) ?? 256;
 }
 
-interface Row {
-  readonly columns: Float64Array;
-  readonly units: number;
-  readonly source: number;
-}
-
-function addSigned(to: Float64Array, at: number, { columns, units, source }: Row): void {
-  const start = (Math.abs(source) - 1) * units;
-  const sign = Math.sign(source);
-  for (let i = 0; i < units; i++) to[at + i] = (to[at + i] as number) + sign * (columns[start + i] as number);
-}
-
-/** The columns of b at their places. */
-function movedColumns({ dtype, shape, data }: Tensor, sources: Float64Array): Tensor {
+/** The columns of b with their entries at their places. */
+function moveColumns({ shape, data }: Tensor, sources: Sources, to: Float64Array): void {
   const units = shape[2] as number;
   const from = data as Float64Array;
-  const to = allocate(dtype, data.length) as Float64Array<ArrayBuffer>;
   for (let row = 0; row < sources.length; row++) {
     const source = sources[row] as number;
     const start = (Math.abs(source) - 1) * units;
@@ -166,7 +191,19 @@ function movedColumns({ dtype, shape, data }: Tensor, sources: Float64Array): Te
     if (source > 0) to.set(from.subarray(start, start + units), at);
     else for (let i = 0; i < units; i++) to[at + i] = -(from[start + i] as number);
   }
-  return tensor(dtype, shape, to);
+}
+
+/** The rows of b with their entries at their places. */
+function moveRows({ data }: Tensor, sources: Sources, to: Float64Array): void {
+  const from = data as Float64Array;
+  const { length } = sources;
+  const places = Int32Array.from(sources, (source) => Math.abs(source) - 1);
+  for (let start = 0; start < to.length; start += length) {
+    for (let k = 0; k < length; k++) to[start + k] = from[start + (places[k] as number)] as number;
+  }
+  for (const [k, source] of sources.entries()) {
+    if (source < 0) for (let at = k; at < to.length; at += length) to[at] = -(to[at] as number);
+  }
 }
 
 /** A tensor in the type that is computed in. */

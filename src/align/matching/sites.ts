@@ -17,6 +17,8 @@ export interface SiteRun {
   readonly layout: Layout;
   readonly run: Run;
   readonly unfolding: Unfolding;
+  /** The same with a row for every entry of a unit: [copies, length, units]. */
+  readonly columns: Unfolding;
   /** The layout with these units left in their places and unflipped, whatever an element does to all others. */
   readonly others: Layout;
   /** Null where the units are blocks of others, which an element may move differently in each. */
@@ -33,20 +35,53 @@ export function siteRuns(group: SymmetryGroup): SiteRun[][] {
   for (const [tensor, layout] of Object.entries(group.layouts)) {
     for (const run of layout.axes.flatMap(runsOf)) {
       if (run.factor === null) continue;
-      const signs = run.powers
-        .filter(({ generator, exponent }) => group.generators[generator]?.kind === "sign" && exponent % 2 !== 0)
-        .map(({ generator }) => generator);
+      const signs = signsOf(group, run);
       const others = {
         ...layout,
         axes: layout.axes.map((blocks) => blocks.map((block) => without(block, run, signs))),
       };
       const unfolding = unfoldingOf(layout, run);
       const one = isOuter(layout, run) ? null : oneUnit(layout, run, unfolding);
-      const isFixed = others.axes.flatMap(runsOf).every(({ factor, powers }) => factor === null && powers.length === 0);
-      sites[run.factor]?.push({ tensor, layout, run, unfolding, others, one, isFixed, signs });
+      const isFixed = others.axes.flatMap(runsOf).every((each) => isStill(group, each));
+      sites[run.factor]?.push({
+        tensor,
+        layout,
+        run,
+        unfolding,
+        columns: turned(unfolding),
+        others,
+        one,
+        isFixed,
+        signs,
+      });
     }
   }
   return sites;
+}
+
+/** Whether no match moves or flips the entries along a run. */
+export function isStill(group: SymmetryGroup, run: Run): boolean {
+  return run.factor === null && signsOf(group, run).length === 0;
+}
+
+function signsOf({ generators }: SymmetryGroup, { powers }: Run): number[] {
+  return powers
+    .filter(({ generator, exponent }) => generators[generator]?.kind === "sign" && exponent % 2 !== 0)
+    .map(({ generator }) => generator);
+}
+
+function turned({ copies, units, length, outer, inner }: Unfolding): Unfolding {
+  // No axis has a part of the other's unit, copy or entry: what they add to a place can be turned on its own.
+  const [starts, steps] = [outer, inner].map((places) =>
+    places.map((place) => {
+      if (place < 0) return place;
+      const row = Math.floor(place / length);
+      const unit = row % units;
+      return (row - unit) * length + (place % length) * units + unit;
+    }),
+  ) as [Int32Array, Int32Array];
+  const isPlain = starts.every((place, i) => place === i * steps.length) && steps.every((place, i) => place === i);
+  return { copies, units: length, length: units, outer: starts, inner: steps, isPlain };
 }
 
 function without(block: Block, run: Run, signs: readonly number[]): Block {

@@ -1,6 +1,6 @@
 import type { Factor, GroupElement } from "../../symmetry/index.ts";
 import { assignUnits, currentValue, gainsOf, type Matching, withBestSigns } from "../matching/index.ts";
-import { freeFactors } from "./match-weights.ts";
+import { freeFactors } from "./free-factors.ts";
 
 /** For each factor how much its best assignment alone could gain at most where all others are as an element has them. */
 export async function gapsAt(matching: Matching, element: GroupElement): Promise<number[]> {

@@ -9,10 +9,10 @@ import {
   randomElement,
   type SymmetryGroup,
 } from "../../symmetry/index.ts";
-import { fold, permutation, type RngKey, release, type Tensor } from "../../tensor/index.ts";
+import { fold, permutation, type RngKey, type Tensor } from "../../tensor/index.ts";
 import { headSets, withBetterHeads } from "../heads/index.ts";
 import {
-  assignUnits,
+  assignGains,
   checkSame,
   currentValue,
   describeMatch,
@@ -22,13 +22,16 @@ import {
   innerProduct,
   type Match,
   type Matching,
+  type Moved,
   matchingOf,
+  movedBy,
+  releaseGains,
   type StartName,
   type UnitAssignment,
-  withBestSigns,
   withSigns,
 } from "../matching/index.ts";
 import { fingerprintStart } from "./fingerprint-start.ts";
+import { blockFactors, freeFactors } from "./free-factors.ts";
 import type { Descent, DescentState, MatchState } from "./match-state.ts";
 
 export interface MatchOptions {
@@ -83,17 +86,22 @@ export async function matchWeights(
   };
   const fingerprint = resume?.fingerprint ?? (await fingerprintStart(matching, onFactor));
   const runs: Descent[] = [...(resume?.runs ?? [])];
+  let moved: Moved | undefined;
   for (let restart = runs.length; restart < restarts; restart++) {
     const start = (["fingerprint", "identity"] as const)[restart] ?? "random";
     const element = startOf(group, { start, fingerprint, key: fold(key, "start", restart) });
     const from = restart === resume?.runs.length ? resume.descent : element;
     const onStep = (descent: () => DescentState) =>
       onState?.(() => ({ fingerprint, runs: [...runs], descent: descent() }));
-    runs.push({ start, ...(await descend(matching, from, { ...options, restart, onStep })) });
+    // What the start has computed holds for the descent from it.
+    if (start !== "fingerprint") matching.kept.clear();
+    const { moved: end, ...run } = await descend(matching, from, { ...options, restart, onStep });
+    if (runs.every(({ objective }) => objective < run.objective)) moved = end;
+    runs.push({ start, ...run });
   }
   const best = runs.reduce((most, run) => (run.objective > most.objective ? run : most));
   const starts = runs.map(({ start, objective, sweeps }) => ({ start, objective, sweeps }));
-  return describeMatch(matching, best.element, { starts, gaps: best.gaps });
+  return describeMatch(matching, best.element, { starts, gaps: best.gaps, moved });
 }
 
 interface Start {
@@ -116,21 +124,6 @@ export function startOf(group: SymmetryGroup, { start, fingerprint, key }: Start
   };
 }
 
-/**
- * Factors that permute whole blocks of other units, as heads of attention do. How much two blocks are alike is known only
- * once the units inside are matched, so blocks are matched by their fingerprints, and then stay unless they are heads in
- * which matrices act.
- */
-export function blockFactors({ factors }: SymmetryGroup): ReadonlySet<number> {
-  return new Set(factors.flatMap(({ within }) => within.flatMap(({ factor }) => factor ?? [])));
-}
-
-/** Factors whose units are matched one set after another. */
-export function freeFactors(group: SymmetryGroup): number[] {
-  const blocks = blockFactors(group);
-  return [...group.factors.keys()].filter((factor) => group.factors[factor]?.permutes && !blocks.has(factor));
-}
-
 const MOST_SWEEPS = 200;
 
 /** Sweeps after which products are computed anew, before rounding adds up. */
@@ -141,12 +134,16 @@ interface DescentOptions extends MatchOptions {
   readonly onStep?: (state: () => DescentState) => Promise<void> | undefined;
 }
 
+interface Ended extends Omit<Descent, "start"> {
+  readonly moved: Moved;
+}
+
 /** Coordinate descent from one start. */
 export async function descend(
   matching: Matching,
   from: GroupElement | DescentState,
   options: DescentOptions,
-): Promise<Omit<Descent, "start">> {
+): Promise<Ended> {
   const { group, sites } = matching;
   const neighbours = neighboursOf(sites.map((each) => each.map(({ tensor }) => tensor)));
   const free = freeFactors(group);
@@ -160,12 +157,11 @@ export async function descend(
   let pending = [...(known?.pending ?? [])];
   /** Only where nothing is kept that a descent from this state would not have. */
   const report = async (at: number) => {
-    if (matching.last.size > 0) return;
+    if (matching.kept.size > 0) return;
     const where = { element, sweeps: at, pending: [...pending], open: [...open], gaps: [...gaps] };
     const state = { ...where, duals: new Map(duals) };
     await options.onStep?.(() => state);
   };
-  matching.last.clear();
   if (!known) await report(0);
   for (; (open.size > 0 || pending.length > 0) && sweeps < MOST_SWEEPS; sweeps++) {
     const order = permutation(fold(options.key, "order", options.restart, sweeps), free.length);
@@ -178,7 +174,7 @@ export async function descend(
       open.delete(factor);
       const gains = await gainsOf(matching, factor, element);
       const step = improve(group, { factor, element, gains, duals, signal: options.signal });
-      release(...gains.map(({ values }) => values));
+      releaseGains(matching, factor, gains);
       gaps[factor] = step.gap;
       if (step.isBetter && isTrulyBetter(matching, factor, [element, step.element])) {
         element = step.element;
@@ -190,12 +186,12 @@ export async function descend(
         element = better;
         for (const each of free) open.add(each);
       }
-      if (isSweepDone && (sweeps + 1) % FRESH_SWEEPS === 0) matching.last.clear();
+      if (isSweepDone && (sweeps + 1) % FRESH_SWEEPS === 0) matching.kept.clear();
       await report(isSweepDone ? sweeps + 1 : sweeps);
     }
   }
-  const objective = innerProduct(matching.a, act(group, element, matching.b), Object.keys(group.layouts));
-  return { element, objective, sweeps, gaps };
+  const moved = movedBy(matching, element);
+  return { element, objective: moved.objective, sweeps, gaps, moved };
 }
 
 /**
@@ -244,7 +240,7 @@ function improve(group: SymmetryGroup, { factor, element, gains, duals, signal }
   const { size } = own;
   const current = element.permutations[factor] as Int32Array;
   const before = currentValue(gains, element, { factor, size });
-  const assigned = assignUnits(withBestSigns(gains), own, (copy) => {
+  const assigned = assignGains(gains, own, (copy) => {
     const known = duals.get(factor)?.[copy];
     const start = current.subarray(copy * size, (copy + 1) * size);
     return { start, ...(known && { duals: known }), ...(signal && { signal }) };
