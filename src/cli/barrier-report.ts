@@ -114,7 +114,7 @@ export function evenly({ points }: Profile): (readonly [number, number])[] {
 }
 
 /** The loss on every path, beside the line between the ends where there is but one. */
-export function figureOf(profiles: readonly Measured[], y: string): string {
+export function profilesFigure(profiles: readonly Measured[], y: string): string {
   const curves = profiles.map(({ label, found }) => ({
     name: label || "on the path",
     points: found.points.map(({ t, loss }) => [t, loss] as const),

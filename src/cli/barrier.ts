@@ -3,18 +3,26 @@ import { type Dataset, splitSize } from "../data/index.ts";
 import { check } from "../errors.ts";
 import { distances, geodesicPath, linearPath, profile, spheresOf } from "../landscape/index.ts";
 import type { Parameters } from "../nets/index.ts";
-import { checkTarget, progressBar, type WeightsFile, writeFileAtomically } from "../node/index.ts";
+import { checkTarget, progressBar, type WeightsFile } from "../node/index.ts";
 import type { Discovery } from "../symmetry/index.ts";
 import { fold } from "../tensor/index.ts";
-import { describeProfiles, distanceLine, figureOf, type Measured, measuredJson, type Way } from "./barrier-report.ts";
+import {
+  describeProfiles,
+  distanceLine,
+  type Measured,
+  measuredJson,
+  profilesFigure,
+  type Way,
+} from "./barrier-report.ts";
 import { seedKey } from "./certificate.ts";
 import type { Call, Command, Outcome } from "./command.ts";
 import { dataOptions, datasetOf, splitOf } from "./data-options.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
+import { figureOf, writeFigure } from "./figure-file.ts";
 import { scaleFixed, scaleOutputHelp } from "./fixed-scales.ts";
 import { formatCount } from "./format.ts";
 import { checkSameNetwork, checkSameTypes } from "./same-network.ts";
-import { choiceOf, numberOf, textOf } from "./values.ts";
+import { choiceOf, numberOf } from "./values.ts";
 import { notesOn, weightsOf, weightsOptions } from "./weights-options.ts";
 
 export const command: Command = {
@@ -49,16 +57,15 @@ async function run(call: Call): Promise<Outcome> {
   await using a = await weightsOf(first, call);
   await using b = await weightsOf(second, call);
   checkSameNetwork(a, b);
-  const figure = textOf(call, "out");
-  const isForced = call.options.force === true;
-  if (figure !== undefined) await checkTarget(figure, [first, second], isForced);
+  const figure = figureOf(call);
+  if (figure !== undefined) await checkTarget(figure, [first, second], call.options.force === true);
   const ways = await waysBetween([a, b], call);
   const profiles = await measure(call, { a, ways, splits, dataset, sampling });
   const main = profiles.find(({ way }) => way === ways.at(-1)) as Measured;
   const loss = dataset.task === "classification" ? "cross-entropy in nats" : "mean squared error";
   if (figure !== undefined) {
     const y = `${splits.length > 1 ? "" : `${main.split} `}${loss} on ${dataset.name}`;
-    await writeFileAtomically(figure, [new TextEncoder().encode(figureOf(profiles, y))], { force: isForced });
+    await writeFigure(call, figure, profilesFigure(profiles, y));
   }
   const { way, split, samples } = main;
   const where = `${split} ${loss} on ${dataset.name}, ${formatCount(samples)} samples`;

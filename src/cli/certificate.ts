@@ -1,8 +1,9 @@
-import { standardized } from "../data/index.ts";
-import type { Parameters } from "../nets/index.ts";
+import { type Dataset, standardized } from "../data/index.ts";
+import { check } from "../errors.ts";
+import type { Network, Parameters } from "../nets/index.ts";
 import type { WeightsFile } from "../node/index.ts";
 import { type Certificate, certify, type GroupElement, restores } from "../symmetry/index.ts";
-import { fold, isLazy, rngKey } from "../tensor/index.ts";
+import { fold, isLazy, rngKey, sameShape } from "../tensor/index.ts";
 import type { Call, OptionSpec } from "./command.ts";
 import { loadNamed, splitOf } from "./data-options.ts";
 import { engineOf, engineOptions } from "./engine-options.ts";
@@ -52,10 +53,11 @@ export async function certificateOf(
   await using engine = await engineOf(call);
   const probes = numberOf(call, "probes", { least: 1, most: 4096, whole: true });
   const tolerance = numberOf(call, "tolerance", { above: 0 });
-  const data = await samplesOf(call);
+  const network = weights.network();
+  const data = await samplesOf(call, network);
   const inPieces = Object.values(b).some(isLazy);
   const isRestored = inPieces && element ? restores(weights.discovery.group, element, { before: a, after: b }) : null;
-  const certificate = await certify(weights.network(), a, b, {
+  const certificate = await certify(network, a, b, {
     engine,
     key: fold(seedKey(call), "probes"),
     ...(probes !== undefined && { probes }),
@@ -70,13 +72,24 @@ export async function certificateOf(
 
 const defaultSamples = "16";
 
-/** The samples that `--data` names, on which networks are compared too; null without. */
-export async function samplesOf(call: Call) {
+/** The samples that `--data` names, on which networks for them are compared too; null without. */
+export async function samplesOf(call: Call, network: Network) {
   const name = textOf(call, "data");
   if (name === undefined) return null;
   const { dataset } = await loadNamed(name, call);
+  checkInputs(network, dataset);
   const options = { ...call.options, samples: textOf(call, "samples") ?? defaultSamples };
   return standardized(splitOf({ ...call, options }, dataset).split.inputs, dataset.normalization, "float64");
+}
+
+function checkInputs({ description, inputShape, inputKind }: Network, { name, sampleShape }: Dataset): void {
+  const expected = inputKind === "real" ? inputShape.join(" x ") : "tokens";
+  check(inputKind === "real" && sameShape(inputShape, sampleShape), () => ({
+    code: "bad-fit",
+    where: description.net,
+    message: `expected samples of ${expected}, got ${name} with ${sampleShape.join(" x ")}`,
+    remedy: "name the data set that the network is for, or leave --data out",
+  }));
 }
 
 /** A certificate as the contract of the command line has it. */

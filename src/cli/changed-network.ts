@@ -41,7 +41,7 @@ export async function writeChanged(
   await using engine = await engineOf(call);
   const probes = numberOf(call, "probes", { least: 1, most: 4096, whole: true });
   const allowed = numberOf(call, "tolerance", { above: 0 }) ?? tolerance;
-  const data = await samplesOf(call);
+  const data = await samplesOf(call, before.network);
   const found = await certifyModels(before, after, {
     engine,
     key: fold(seedKey(call), "probes"),

@@ -66,6 +66,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "walk at constant loss to another numbering of a layer",
     load: () => import("./plateau.ts"),
   },
+  connect: {
+    summary: "walk at constant loss between two expansions of a network",
+    load: () => import("./connect.ts"),
+  },
   path: {
     summary: "the path on which two units change places",
     load: () => import("./path.ts"),

@@ -1,8 +1,9 @@
 import type { Dataset } from "../data/index.ts";
 import type { Engine } from "../engine/index.ts";
-import { check } from "../errors.ts";
-import { classifyReplicas, defaultGradientTolerance, replicaStudy } from "../landscape/index.ts";
+import { check, InputError } from "../errors.ts";
+import { classifyReplicas, defaultGradientTolerance, type ReplicaStudy, replicaStudy } from "../landscape/index.ts";
 import type { Model } from "../nets/index.ts";
+import { progressBar } from "../node/index.ts";
 import { type CriticalPoint, curvatureOf, minimize, polish } from "../train/index.ts";
 import { modelIn } from "./changed-network.ts";
 import type { Call, Command, Outcome } from "./command.ts";
@@ -57,13 +58,18 @@ async function run(call: Call): Promise<Outcome> {
   const zeroTolerance = numberOf(call, "zero", { least: 0 });
   const search = searchOf(call);
   const model = search ? await arrived(given, dataset, { engine, search, gradientTolerance }) : given;
-  const study = await replicaStudy(model, dataset, {
-    layer: layer.name,
-    engine,
-    gradientTolerance,
-    ...(zeroTolerance !== undefined && { zeroTolerance }),
-    replicas,
-  });
+  using bar = progressBar({ quiet: call.quiet });
+  const study = await inFile(
+    path,
+    replicaStudy(model, dataset, {
+      layer: layer.name,
+      engine,
+      gradientTolerance,
+      ...(zeroTolerance !== undefined && { zeroTolerance }),
+      replicas,
+      onProgress: (done) => bar.update({ label: "replicas", done, total: replicas.length, unit: "replica" }),
+    }),
+  );
   const isCritical = study.replicas.every(({ gradientNorm }) => gradientNorm <= criticalFactor * gradientTolerance);
   const { agreeing } = classifyReplicas(study.replicas);
   return {
@@ -71,6 +77,17 @@ async function run(call: Call): Promise<Outcome> {
     text: [...notesOn(weights), ...describeStudy(study, { layer, to })],
     status: isCritical && agreeing === study.replicas.length ? 0 : 1,
   };
+}
+
+/** The study; a point that is not critical is told by the name of its file. */
+async function inFile(path: string, study: Promise<ReplicaStudy>): Promise<ReplicaStudy> {
+  try {
+    return await study;
+  } catch (cause) {
+    if (!(cause instanceof InputError && cause.code === "not-critical")) throw cause;
+    const { code, detail, remedy } = cause;
+    throw new InputError({ code, where: path, message: detail, ...(remedy !== undefined && { remedy }), cause });
+  }
 }
 
 /** The gradient of a replica is that of the narrow network times shares, which may be larger than one. */

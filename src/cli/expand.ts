@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { connectivityGraph, expansionCount, subspaceDimension } from "../counting/index.ts";
 import { check } from "../errors.ts";
 import {
@@ -191,5 +192,11 @@ async function checkFigure(
     message: `expected one layer with at most ${mostDrawn} subspaces, got ${others.length > 0 ? `${widenings.length} layers` : `${layer.size} units to ${width}`}`,
     remedy: "leave the figure out",
   }));
-  await checkTarget(figure, [path, outputOf(call)], call.options.force === true);
+  const output = outputOf(call);
+  check(resolve(figure) !== resolve(output), () => ({
+    code: "usage",
+    where: "--figure",
+    message: `expected another file than that of -o, got ${figure} for both`,
+  }));
+  await checkTarget(figure, [path, output], call.options.force === true);
 }

@@ -168,6 +168,7 @@ describe("wrong input is told in one line", () => {
   const cases: readonly (readonly [words: readonly string[], message: RegExp])[] = [
     [[a], /^barrier: expected 2 arguments, got /],
     [[a, b], /^--data: is needed; name one of /],
+    [[a, b, ...digits, "-o", "x.png"], /^--out: expected a name that ends in \.svg, got "x\.png"$/],
     [[a, b, ...digits, "--points", "1"], /^--points: expected a whole number from 2 to 100000, got "1"$/],
     [[a, b, ...digits, "--split", "all"], /^--split: expected one of test, train, both, got "all"$/],
     [[a, b, ...digits, "--scale-output"], /^--scale-output: expected --geodesic beside it, got none; /],

@@ -137,7 +137,7 @@ describe("wrong input", () => {
   it.concurrent.each([
     [
       critical("--to", "4", "--gradient", "1e-14"),
-      "mlp: expected a critical point with a gradient of at most 1e-14, got one of",
+      "width3.safetensors: expected a critical point with a gradient of at most 1e-14, got one of",
     ],
     [critical("--to", "4", "--layer", "fc9"), 'layer "fc9": expected one of 0 (layers.0)'],
     [critical(), "--to: is needed; say how many units the layer shall have, or give a --composition"],

@@ -1,7 +1,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { encodeModelFile, initializeParameters, lenet, mlp, type Network, resnet18 } from "../../src/nets/index.ts";
+import {
+  encodeModelFile,
+  initializeParameters,
+  lenet,
+  mlp,
+  type Network,
+  resnet18,
+  vit,
+} from "../../src/nets/index.ts";
 import { fromNumbers, rngKey, type Tensor, toNumbers } from "../../src/tensor/index.ts";
 import { contentsOf, orbifold, temporaryFolder } from "./orbifold.ts";
 import { readSafetensors, torchFile } from "./symmetry-models.ts";
@@ -13,6 +21,7 @@ const nets: Readonly<Record<string, Network>> = {
   mlp: mlp({ input: [1, 8, 8], widths: [6, 5], outputs: 10, activation: "tanh" }),
   lenet: lenet({ input: [1, 16, 16] }),
   resnet: resnet18({ input: [3, 16, 16], width: 2, outputs: 3 }),
+  vit: vit({ input: [3, 16, 16], patch: 8, width: 16, depth: 1, heads: 2, outputs: 3 }),
 };
 
 function write(name: string, network: Network, parameters: Readonly<Record<string, Tensor>>): void {
@@ -174,7 +183,7 @@ describe("plateau", () => {
     const { status, stderr } = await orbifold(folder.path, ...walk);
     expect(status).toBe(2);
     expect(stderr).toMatch(
-      /^orbifold: --to: expected a walk that fits into 4\.3 GB, got one of about 6,003 corners and /,
+      /^orbifold: layer "layers\.0": expected a walk of at most 11180 steps, which fill the memory, got a longer one; move/,
     );
   });
 
@@ -228,6 +237,19 @@ describe("wrong input", () => {
       "units 0 and 1: expected equal incoming weights, got ones at a distance of 1.100; go to a permutation point first with orbifold path swap",
     ],
     [plateau("--units", "2,7", "--to", "3,1,0,2"), "expected two units from 0 to 3, got 2 and 7"],
+    [plateau("--units", "2,2", "--to", "3,1,0,2"), "expected two different units, got 2 twice"],
+    [
+      plateau("--units", "2,3", "--to", "3,1,0,2", "--data", "digits"),
+      "mlp: expected samples of 2, got digits with 1 x 8 x 8; name the data set that the network is for",
+    ],
+    [
+      ["expand", "point.safetensors", "--layer", "0", "--to", "5", "-o", "y.svg", "--figure", "y.svg"],
+      "--figure: expected another file than that of -o, got y.svg for both",
+    ],
+    [
+      ["expand", "vit.safetensors", "-o", "x.onnx", "--layer", "1", "--to", "4"],
+      "expected a graph for layers of any width, got one that reshapes [2, 5, 16] to [2, 5, 2, 8]; choose another layer",
+    ],
     [plateau("--units", "2", "--to", "3,1,0,2"), "--units: expected two units of the layer, such as 0,1, got 2"],
     [
       plateau("--units", "2,layers.1:0", "--to", "3,1,0,2"),

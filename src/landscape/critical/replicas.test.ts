@@ -85,8 +85,10 @@ describe("replicas of weights in float32", () => {
     );
     const model = { network: width1.network, parameters };
     const replicas: Shares[] = [[[0.3, 0.7]], [[0.123, 0.456, 0.421]]];
-    const options = { layer: 0, engine, gradientTolerance: 1e-6, replicas };
+    const done: number[] = [];
+    const options = { layer: 0, engine, gradientTolerance: 1e-6, replicas, onProgress: (n: number) => done.push(n) };
     const { core, replicas: found } = await replicaStudy(model, toy, options);
+    expect(done).toEqual([1, 2]);
     expect(core.gradientNorm).toBeGreaterThan(1e-9);
     // The gradient in the incoming weights of a copy is its share, that in its outgoing weight the whole.
     for (const { gradientNorm } of found) expect(gradientNorm).toBeLessThan(2 * core.gradientNorm);

@@ -75,6 +75,8 @@ export interface ReplicaOptions {
   readonly gradientTolerance?: number;
   /** Eigenvalues up to this size count as zero; defaults to 10 n epsilon |H| and ten times the gradient. */
   readonly zeroTolerance?: number;
+  /** Called after each replica. */
+  readonly onProgress?: (done: number) => void;
 }
 
 /** Largest norm of the gradient of what counts as a critical point. */
@@ -89,7 +91,7 @@ export async function replicaStudy(
   dataset: Dataset,
   { replicas, ...options }: ReplicaOptions & { readonly replicas: Iterable<Shares> },
 ): Promise<ReplicaStudy> {
-  const { engine, gradientTolerance = defaultGradientTolerance, zeroTolerance } = options;
+  const { engine, gradientTolerance = defaultGradientTolerance, zeroTolerance, onProgress } = options;
   const model = { ...given, parameters: inFloat64(given.parameters) };
   const layer = hiddenLayer(model.network, options.layer);
   const forms = await duplicationForms(model, dataset, { layer, engine });
@@ -99,7 +101,7 @@ export async function replicaStudy(
     form,
     ...duplicationSigns(form, outgoing[i] as Float64Array, core.index.tolerance),
   }));
-  const scene: Scene = { model, dataset, layer, core, units, engine, zeroTolerance };
+  const scene: Scene = { model, dataset, layer, core, units, engine, zeroTolerance, onProgress };
   return { layer: layer.name, core, units, replicas: await replicasIn(scene, replicas) };
 }
 
@@ -179,6 +181,7 @@ interface Scene {
   readonly units: readonly ReplicatedUnit[];
   readonly engine: Engine;
   readonly zeroTolerance: number | undefined;
+  readonly onProgress: ReplicaOptions["onProgress"];
 }
 
 async function replicasIn(scene: Scene, all: Iterable<Shares>): Promise<Replica[]> {
@@ -188,6 +191,7 @@ async function replicasIn(scene: Scene, all: Iterable<Shares>): Promise<Replica[
     const wide = replicate(scene.model, scene.layer, shares);
     const curvature = await curvatures.of(wide, shares.flat().length);
     found.push(replicaOf(scene, shares, await reportAt(curvature, wide, scene.zeroTolerance)));
+    scene.onProgress?.(found.length);
   }
   return found;
 }

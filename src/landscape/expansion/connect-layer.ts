@@ -4,6 +4,7 @@ import { gaugedUnits } from "./gauged-units.ts";
 import type { HiddenLayer } from "./hidden-layers.ts";
 import { alikeUnits, type Thresholds, unitVectors } from "./kinship.ts";
 import {
+  checkLength,
   type LayerWeights,
   layerWeights,
   type PlateauPath,
@@ -59,6 +60,7 @@ export function connectLayer(
     const slid = slide(last(), to, unitOf(last().incoming, places[neuron] as number));
     steps.push(slid, handOver(slid.weights, places[neuron] as number, to));
     places[neuron] = to;
+    checkLength(layer, steps);
   };
   for (;;) {
     const neuron = places.findIndex((place, i) => !wanted[i]?.copies.includes(place));

@@ -18,10 +18,12 @@ export function connect(
   [from, to]: readonly [Parameters, Parameters],
   { layer: which }: { readonly layer?: string | number } = {},
 ): PlateauPath {
-  const layers = which === undefined ? hiddenLayers(network).filter(isHiddenLayer) : [hiddenLayer(network, which)];
+  const all = hiddenLayers(network).filter(isHiddenLayer);
+  const layers = which === undefined ? all : [hiddenLayer(network, which)];
   const rounding = roundingOf([from, to]);
   const ends = [inFloat64(from), inFloat64(to)] as const;
   const [only, ...others] = layers;
+  if (layers.length < all.length) checkOthers(layers, ends, rounding);
   const path = only && others.length === 0 ? connectLayer(only, ends, rounding) : connectAll(layers, ends, rounding);
   checkOthers(layers, ends, rounding);
   return path;

@@ -1,11 +1,23 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { expansionSubspaces } from "../../counting/index.ts";
 import { teacherStudent } from "../../data/index.ts";
+import type { Engine } from "../../engine/index.ts";
 import { initializeParameters, type Model, mlp, type Parameters } from "../../nets/index.ts";
 import { nativeEngine } from "../../node/index.ts";
-import { fold, fromNumbers, normal, rngKey, type Tensor, toNumbers } from "../../tensor/index.ts";
+import {
+  fold,
+  fromNumbers,
+  isLazy,
+  lazyTensor,
+  normal,
+  rngKey,
+  shelf,
+  type Tensor,
+  toNumbers,
+} from "../../tensor/index.ts";
 import { evaluate } from "../../train/index.ts";
-import { connect, expand, inTypesOf, type PlateauPath, pathDeviations, plateauWalk } from "./index.ts";
+import { connect, expand, hiddenLayer, inTypesOf, type PlateauPath, pathDeviations, plateauWalk } from "./index.ts";
+import { checkLength, layerWeights, type Step } from "./layer-walk.ts";
 
 const engine = await nativeEngine({ threads: 1 });
 afterAll(() => engine[Symbol.asyncDispose]());
@@ -127,17 +139,19 @@ describe("plateauWalk", () => {
   });
 
   it("refuses ways that are too long to be kept", () => {
-    const around = (input: number, units: number) => () => {
-      const network = mlp({ input, widths: [units], outputs: 1, bias: false });
-      const parameters = {
-        "layers.0.weight": fromNumbers("float64", new Array(units * input).fill(1), [units, input]),
-        "layers.1.weight": fromNumbers("float64", new Array(units).fill(1), [1, units]),
-      };
-      return plateauWalk({ network, parameters }, { layer: 0, units: [0, 1], to: "all" });
+    const network = mlp({ input: 1, widths: [9], outputs: 1000, bias: false });
+    const parameters = {
+      "layers.0.weight": fromNumbers("float64", new Array(9).fill(1), [9, 1]),
+      "layers.1.weight": fromNumbers("float64", new Array(9000).fill(1), [1000, 9]),
     };
-    expect(around(1, 9)).toThrow("expected at most 8 units to go through all numberings, got 9");
-    // 3 * 8! * 8 * 785
-    expect(around(784, 8)).toThrow("expected at most 134217728 numbers on a way through all numberings, got 759628800");
+    const around = () => plateauWalk({ network, parameters }, { layer: 0, units: [0, 1], to: "all" });
+    expect(around).toThrow("expected at most 8 units to go through all numberings, got 9");
+    const layer = hiddenLayer(network, 0);
+    const step: Step = { changes: "incoming", units: [0], weights: layerWeights(layer, parameters) };
+    // 2 ** 27 / (9 units of 2 sites each, 1000 outgoing weights)
+    const steps = (count: number) => () => checkLength(layer, new Array(count).fill(step));
+    expect(steps(131_844)).not.toThrow();
+    expect(steps(131_845)).toThrow('layer "layers.0": expected a walk of at most 131844 steps, which fill the memory');
   });
 });
 
@@ -156,6 +170,44 @@ describe("pathDeviations", () => {
       ],
     };
     expect(await pathDeviations(network, path, { engine, key })).toEqual([0, 1]);
+  });
+
+  it("fetches corners as it comes to them, and says how far it is", async () => {
+    const walk = plateauWalk(point, { layer: 0, units: [3, 2], to: [3, 1, 0, 2] });
+    expect(walk.corners.flatMap((corner) => Object.values(corner)).every(isLazy)).toBe(true);
+    const fetched = new Set<number>();
+    const watched = walk.corners.map((corner, i) => {
+      const fetch = ([name, { dtype, shape, data }]: [string, Tensor]) => {
+        const load = () => {
+          fetched.add(i);
+          return data;
+        };
+        return [name, lazyTensor({ dtype, shape, load }, shelf())];
+      };
+      return Object.fromEntries(Object.entries(corner).map(fetch));
+    });
+    const runs: number[] = [];
+    const watching: Engine = {
+      ...engine,
+      compile: async (outputs) => {
+        const program = await engine.compile(outputs);
+        const run: typeof program.run = (feeds) => {
+          runs.push(Math.max(0, ...fetched));
+          return program.run(feeds);
+        };
+        return { ...program, run };
+      },
+    };
+    const progress: number[][] = [];
+    const found = await pathDeviations(
+      point.network,
+      { ...walk, corners: watched },
+      { engine: watching, key, onProgress: (...at) => progress.push(at) },
+    );
+    expect(progress).toEqual(walk.segments.map((_, i) => [i + 1, walk.segments.length]));
+    // Four points of each segment, when the corners up to its end are all that was fetched.
+    expect(runs).toEqual([0, ...walk.segments.flatMap((_, i) => new Array(4).fill(i + 1))]);
+    expect(found).toEqual(await pathDeviations(point.network, walk, { engine, key }));
   });
 });
 
@@ -280,6 +332,24 @@ describe("connect", () => {
         /^layers.3.bias: .*; reduce both and compare them$/,
       );
     });
+  });
+
+  it("says where another layer than the one that is named differs too", () => {
+    const two = mlp({ input: 2, widths: [2, 2], outputs: 1, activation: "tanh" });
+    const wide = (roles: readonly number[], split: readonly number[]) =>
+      expand(
+        { network: two, parameters: drawn(5, two) },
+        [
+          { layer: 0, roles: [0, 1, 1] },
+          { layer: 1, roles, split },
+        ],
+        { key },
+      );
+    const [a, b, c] = [wide([0, 1, 1], [1, 0.5, 0.5]), wide([0, 1, 1], [1, 0.2, 0.8]), wide([1, 0, 1], [0.5, 1, 0.5])];
+    expect(() => connect(a.network, [a.parameters, c.parameters], { layer: 0 })).toThrow(
+      /^layers.1.bias: .*; connect without naming a layer, where others differ too$/,
+    );
+    expect(connect(a.network, [a.parameters, b.parameters], { layer: 1 }).segments.length).toBeGreaterThan(0);
   });
 
   it("refuses points that differ beside the layer", () => {

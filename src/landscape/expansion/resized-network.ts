@@ -111,7 +111,7 @@ function unknownShape(from: Shape, to: Shape): InputError {
     code: "fixed-shape",
     where: "Reshape",
     message: `expected a graph for layers of any width, got one that reshapes ${formatShape(from)} to ${formatShape(to)}`,
-    remedy: "build the network from a checkpoint with --net",
+    remedy: "choose another layer",
   });
 }
 

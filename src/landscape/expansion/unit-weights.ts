@@ -26,7 +26,7 @@ export function scaled(weights: UnitWeights, factor: number): UnitWeights {
 
 /** Whether two units have the same weights, bit by bit. */
 export function areSame(a: UnitWeights, b: UnitWeights): boolean {
-  return a.every((row, place) => row.every((x, i) => x === b[place]?.[i]));
+  return a.every((row, place) => row === b[place] || row.every((x, i) => x === b[place]?.[i]));
 }
 
 /** The Euclidean length over all sites. */
