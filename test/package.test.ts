@@ -70,6 +70,31 @@ describe("the packed package, installed in an empty folder", () => {
     expect(run(bin, ["--version"]).trim()).toBe("0.1.0");
   });
 
+  it("minimises on several threads", () => {
+    const source = `import { teacherStudent } from "orbifold/data";
+      import { initializeParameters, mlp } from "orbifold/nets";
+      import { minimizeInThreads, nativeEngine } from "orbifold/node";
+      import { rngKey } from "orbifold/tensor";
+      import { curvatureOf } from "orbifold/train";
+      const network = mlp({ input: [2], widths: [4], outputs: 1, activation: "sigmoid", bias: false });
+      await using engine = await nativeEngine();
+      await using curvature = await curvatureOf(network, teacherStudent(), { engine });
+      const starts = [1, 2, 3].map((seed) => curvature.flatten(initializeParameters(network, rngKey(seed), "float64")));
+      const found = await minimizeInThreads(network, teacherStudent(), starts, { method: "bfgs", threads: 2 });
+      console.log(JSON.stringify(found.map(({ loss }) => loss)));`;
+    const losses = JSON.parse(runNode("minimise.mjs", source));
+    expect(losses).toHaveLength(3);
+    for (const loss of losses) expect(loss).toBeLessThan(1e-2);
+  });
+
+  it("reproduces a paper on several threads", () => {
+    const bin = join(folder, "node_modules/.bin/orbifold");
+    const words = ["reproduce", "michelucci2022", "--quick", "--threads", "2", "-o", "paper", "--json"];
+    const { claims, tasks } = JSON.parse(run(bin, words));
+    expect(tasks).toEqual({ computed: 10, reused: 0 });
+    expect(claims.filter(({ status }: { status: string }) => status === "fail" || status === "not-run")).toEqual([]);
+  });
+
   it("says in one line how to get the runtime where npm could not install it", () => {
     const name = readdirSync(folder).find((file) => file.endsWith(".tgz")) as string;
     run("npm", ["install", "--omit=optional", "--prefer-offline", "--no-audit", "--no-fund", join(folder, name)], bare);

@@ -75,6 +75,12 @@ describe.each(engines.map((engine) => [engine.name, engine] as const))("loops of
     expect(await Promise.all(together)).toEqual(alone);
   });
 
+  it.each([0, -1, 1.5])("refuse %d rounds", async (rounds) => {
+    await using loop = await engine.compileLoop(descent("float32"), ["x", "rate"]);
+    const run = loop.run(rounds, feedsFor("float32", 1));
+    await expect(run).rejects.toThrow(`loop: expected at least one round, got ${rounds}`);
+  });
+
   it("refuse a stepped input without a value for every round", async () => {
     await using loop = await engine.compileLoop(descent("float32"), ["x", "rate"]);
     await expect(loop.run(3, feedsFor("float32", 2))).rejects.toThrow(

@@ -1,7 +1,9 @@
+import { check } from "../errors.ts";
 import { type LoopPlan, planLoop, type Value } from "../graph/index.ts";
 import { partOf, stack, type Tensor, zeros } from "../tensor/index.ts";
 import type { LoopProgram, Program, Tensors } from "./engine.ts";
-import { checkTensor } from "./feeds.ts";
+import { checkFeeds, checkTensor } from "./feeds.ts";
+import { pauses } from "./pauses.ts";
 
 /** Throws unless `feeds` holds what a loop of so many rounds asks for. */
 export function checkLoopFeeds(
@@ -9,8 +11,12 @@ export function checkLoopFeeds(
   rounds: number,
   feeds: Tensors,
 ): void {
-  for (const { attributes } of [...carried, ...shared])
-    checkTensor(attributes.name, attributes, feeds[attributes.name]);
+  check(Number.isInteger(rounds) && rounds >= 1, () => ({
+    code: "bad-rounds",
+    where: "loop",
+    message: `expected at least one round, got ${rounds}`,
+  }));
+  checkFeeds([...carried, ...shared], feeds);
   for (const { attributes } of stepped) {
     const expected = { dtype: attributes.dtype, shape: [rounds, ...attributes.shape] };
     checkTensor(attributes.name, expected, feeds[attributes.name]);
@@ -24,6 +30,7 @@ export function loopOver(
   stepped: readonly string[],
 ): LoopProgram {
   const plan = planLoop(outputs, stepped);
+  const pause = pauses();
   return {
     async run(rounds, feeds, into = {}) {
       checkLoopFeeds(plan, rounds, feeds);
@@ -39,6 +46,8 @@ export function loopOver(
         const results = await program.run({ ...state, ...Object.fromEntries(own) }, carried);
         for (const [name, values] of Object.entries(collected)) values.push(results[name] as Tensor);
         state = { ...state, ...carried };
+        const rest = pause();
+        if (rest) await rest;
       }
       const last = plan.carried.map(({ attributes: { name } }) => [name, state[name]]);
       const stacked = Object.entries(collected).map(([name, values]) => [name, stack(values)]);

@@ -20,4 +20,20 @@ describe("minimizeInThreads", () => {
     expect(await minimizeInThreads(network, dataset, starts, { ...options, threads: 2 })).toEqual(alone);
     expect(new Set(alone.map(({ loss }) => loss)).size).toBeGreaterThan(1);
   });
+
+  it("stops where the signal is raised", async () => {
+    const network = mlp({ input: [2], widths: [5], outputs: 1, activation: "sigmoid", bias: false });
+    const starts = Array.from({ length: 64 }, (_, i) => new Float64Array(15).fill(i / 8));
+    const controller = new AbortController();
+    const { signal } = controller;
+    setTimeout(() => controller.abort(new Error("enough")), 300);
+    const options = { method: "gradient-flow", iterations: 1_000_000, threads: 2, signal } as const;
+    await expect(minimizeInThreads(network, teacherStudent(), starts, options)).rejects.toThrow("enough");
+  });
+
+  it("refuses to use no thread at all", async () => {
+    const network = mlp({ input: [2], widths: [5], outputs: 1 });
+    const none = minimizeInThreads(network, teacherStudent(), [], { threads: 0 });
+    await expect(none).rejects.toThrow("minimize: expected at least one thread, got 0");
+  });
 });

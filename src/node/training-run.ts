@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { setImmediate } from "node:timers/promises";
 import { openSafetensors } from "../checkpoint/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { check, InputError } from "../errors.ts";
@@ -39,9 +38,6 @@ export interface TrainingResult {
 /** A crash loses at most this much work. */
 const saveEveryMilliseconds = 60_000;
 
-/** Signals are seen only between the turns of the event loop, and an engine in plain JavaScript makes none. */
-const restEveryMilliseconds = 50;
-
 /**
  * Trains as `train` does and keeps the state in a file: every minute, when `signal` stops the run, and the last good one
  * when it diverges. The file is left for the caller to remove once the result is safe.
@@ -51,13 +47,8 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const steps = train(run.network, run.dataset, { ...run.options, ...(resumeFrom && { resumeFrom }) });
   let saved = performance.now();
   try {
-    let rested = performance.now();
     for (let next = await steps.next(); ; next = await steps.next()) {
       if (next.done) return { state: next.value, steps: next.value.step - (resumeFrom?.step ?? 0) };
-      if (performance.now() - rested > restEveryMilliseconds) {
-        await setImmediate();
-        rested = performance.now();
-      }
       const progress = next.value;
       run.onStep(progress);
       if (run.signal.aborted) return await interrupt(run, progress);

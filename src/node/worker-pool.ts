@@ -35,7 +35,8 @@ export type Answer =
       readonly error: { readonly input: InputErrorDetails } | Pick<Error, "name" | "message" | "stack">;
     };
 
-interface Waiting {
+interface Task {
+  readonly id: number;
   readonly job: unknown;
   readonly context: Partial<JobContext>;
   resolve(result: unknown): void;
@@ -50,63 +51,90 @@ export function workerPool<Setup, Job, Result>(
   const extension = extname(import.meta.url);
   const workerData: WorkerSetup = { module: `${module.href}${extension}`, setup };
   const entry = new URL(`./worker-thread${extension}`, import.meta.url);
-  const waiting: Waiting[] = [];
-  const idle: Worker[] = [];
-  const all = new Set<Worker>();
+  const waiting: Task[] = [];
+  /** What each thread is doing. */
+  const workers = new Map<Worker, Task | null>();
   let jobs = 0;
+  let isClosed = false;
 
   function next(): void {
-    const worker = idle.pop() ?? (all.size < size ? started() : undefined);
-    if (!worker) return;
-    const task = waiting.shift();
-    if (task) void assign(worker, task).finally(next);
-    else idle.push(worker);
+    while (waiting.length > 0) {
+      const idle = [...workers.keys()].find((worker) => !workers.get(worker));
+      const worker = idle ?? (workers.size < size ? started() : undefined);
+      if (!worker) return;
+      assign(worker, waiting.shift() as Task);
+    }
   }
 
   function started(): Worker {
     const worker = new Worker(entry, { workerData });
-    all.add(worker);
+    const fail = (error: unknown) => {
+      workers.get(worker)?.reject(isClosed ? closed() : error);
+      workers.delete(worker);
+      next();
+    };
+    worker.on("message", (answer: Answer) => listen(worker, answer));
+    worker.on("error", fail);
+    worker.on("exit", (status) => fail(new Error(`internal: a worker thread ended with status ${status}`)));
+    workers.set(worker, null);
     return worker;
   }
 
-  async function assign(worker: Worker, { job, context, resolve, reject }: Waiting): Promise<void> {
-    const id = jobs++;
-    const { signal, onProgress } = context;
-    const abort = () => worker.postMessage({ kind: "abort", id } satisfies Order);
-    const { promise, resolve: end } = Promise.withResolvers<void>();
-    const listen = (answer: Answer) => {
-      if (answer.id !== id) return;
-      if (answer.kind === "progress") return onProgress?.(answer.progress);
-      if (answer.kind === "result") resolve(answer.result);
-      else reject(signal?.aborted ? signal.reason : revived(answer.error));
-      idle.push(worker);
-      end();
-    };
-    const fail = (error: unknown) => {
-      all.delete(worker);
-      reject(error);
-      end();
-    };
-    const exited = (status: number) => fail(new Error(`internal: a worker thread ended with status ${status}`));
-    worker.on("message", listen).once("error", fail).once("exit", exited);
-    signal?.addEventListener("abort", abort);
-    worker.postMessage({ kind: "job", id, job } satisfies Order);
-    if (signal?.aborted) abort();
-    await promise;
-    worker.off("message", listen).off("error", fail).off("exit", exited);
-    signal?.removeEventListener("abort", abort);
+  function assign(worker: Worker, task: Task): void {
+    try {
+      worker.postMessage({ kind: "job", id: task.id, job: task.job } satisfies Order);
+      workers.set(worker, task);
+    } catch (error) {
+      task.reject(error);
+    }
+  }
+
+  function listen(worker: Worker, answer: Answer): void {
+    const task = workers.get(worker);
+    if (task?.id !== answer.id) return;
+    const { signal, onProgress } = task.context;
+    if (answer.kind === "progress") {
+      onProgress?.(answer.progress);
+      return;
+    }
+    if (answer.kind === "result") task.resolve(answer.result);
+    else task.reject(signal?.aborted ? signal.reason : revived(answer.error));
+    workers.set(worker, null);
+    next();
+  }
+
+  function abort(task: Task): void {
+    const [worker] = [...workers].find(([, each]) => each === task) ?? [];
+    if (worker) worker.postMessage({ kind: "abort", id: task.id } satisfies Order);
+    else if (waiting.includes(task)) {
+      waiting.splice(waiting.indexOf(task), 1);
+      task.reject(task.context.signal?.reason);
+    }
   }
 
   return {
-    run: (job, context = {}) =>
-      new Promise((resolve, reject) => {
-        waiting.push({ job, context, resolve: resolve as (result: unknown) => void, reject });
-        next();
-      }),
+    async run(job, context = {}) {
+      const { signal } = context;
+      signal?.throwIfAborted();
+      if (isClosed) throw closed();
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+      const task: Task = { id: jobs++, job, context, resolve, reject };
+      const stop = () => abort(task);
+      signal?.addEventListener("abort", stop);
+      waiting.push(task);
+      next();
+      return (await promise.finally(() => signal?.removeEventListener("abort", stop))) as Result;
+    },
     async [Symbol.asyncDispose]() {
-      await Promise.all([...all].map((worker) => worker.terminate()));
+      isClosed = true;
+      for (const { reject } of waiting.splice(0)) reject(closed());
+      await Promise.all([...workers.keys()].map((worker) => worker.terminate()));
     },
   };
+}
+
+function closed(): Error {
+  return new Error("internal: a pool of threads was disposed of before its jobs were done");
 }
 
 function revived(error: Extract<Answer, { kind: "error" }>["error"]): Error {

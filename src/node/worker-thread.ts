@@ -37,6 +37,6 @@ function portable(error: unknown): Extract<Answer, { kind: "error" }>["error"] {
     const { code, detail: message, where, remedy } = error;
     return { input: { code, message, ...(where !== undefined && { where }), ...(remedy !== undefined && { remedy }) } };
   }
-  const { name, message, stack = "" } = error as Error;
+  const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));
   return { name, message, stack };
 }

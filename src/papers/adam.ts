@@ -28,11 +28,5 @@ export async function adamFrom(
     const next = await run.next();
     if (next.done) return memberParameters(network, next.value);
     onProgress(next.value.step / next.value.steps);
-    // A signal is seen only between turns of the event loop.
-    await turn();
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }

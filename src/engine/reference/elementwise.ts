@@ -76,7 +76,7 @@ export const elementwise = {
   Reciprocal: map((x) => 1 / x),
   Sin: map(Math.sin),
   Cos: map(Math.cos),
-  Relu: map((x) => (x > 0 ? x : x * 0)),
+  Relu: map((x) => Math.max(x, 0)),
   LeakyRelu: (value: Value<"LeakyRelu">, [x]: readonly Elements[]) =>
     (x as Elements).map((element) => (element >= 0 ? element : element * value.attributes.alpha)),
   Sigmoid: map(sigmoid),

@@ -79,7 +79,8 @@ export function exp(builder: ScalarBuilder, x: Scalar): Scalar {
 /** 1 / (1 + e^-x) with a single division. */
 export function sigmoid(builder: ScalarBuilder, x: Scalar): Scalar {
   const { add, sub, mul, div } = formulas(builder);
-  const { shifted, p, q } = exponential(builder, clamped(builder, x, -700, 700), -1);
+  // Beyond the lower bound the power is infinite.
+  const { shifted, p, q } = exponential(builder, clamped(builder, x, -710, 700), -1);
   const below = sub(q, p);
   return div(below, add(below, mul(builder.apply("power", shifted), add(q, p))));
 }

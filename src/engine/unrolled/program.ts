@@ -1,7 +1,9 @@
 import type { Value } from "../../graph/index.ts";
-import { type Tensor, toNumbers, zeros } from "../../tensor/index.ts";
+import { elementCount, type Tensor, toNumbers, zeros } from "../../tensor/index.ts";
 import type { LoopProgram, Members, Tensors } from "../engine.ts";
+import { checkTensor } from "../feeds.ts";
 import { checkLoopFeeds } from "../loop.ts";
+import { pauses } from "../pauses.ts";
 import { withMembers } from "../side-by-side.ts";
 import { type Instance, instantiate } from "./instance.ts";
 import { type Unrolled, unroll } from "./unroll.ts";
@@ -25,11 +27,16 @@ export async function unrolledLoop(
     carried: plan.carried.map((value) => withMembers(value, members)),
   };
   const instance = await instantiate(unrolled);
+  const pause = pauses();
+  let before: Promise<void> = Promise.resolve();
   return {
     async run(rounds, feeds, into = {}) {
       checkLoopFeeds(all, rounds, feeds);
-      const results = resultTensors(unrolled, rounds, members, into);
-      runMembers(unrolled, instance, { rounds, feeds, members, results });
+      const results = resultTensors(unrolled, { rounds, members, into });
+      // All runs use the same memory, and a run that pauses lets others begin.
+      const own = before.then(() => runMembers(unrolled, instance, { rounds, feeds, members, results, pause }));
+      before = own.catch(() => {});
+      await own;
       return results;
     },
     async [Symbol.asyncDispose]() {},
@@ -38,16 +45,20 @@ export async function unrolledLoop(
 
 type Results = Readonly<Record<string, Tensor<"float64">>>;
 
-function resultTensors(
-  { plan, outputs }: Unrolled,
-  rounds: number,
-  members: Members | undefined,
-  into: Tensors,
-): Results {
+interface ResultOptions {
+  readonly rounds: number;
+  readonly members: Members | undefined;
+  readonly into: Tensors;
+}
+
+function resultTensors({ plan, outputs }: Unrolled, { rounds, members, into }: ResultOptions): Results {
   const axis = members ? [members.count] : [];
   const results = [...outputs].map(([name, { shape }]) => {
     if (plan.collected.includes(name)) return [name, zeros("float64", [rounds, ...axis, ...shape])] as const;
-    return [name, (into[name] as Tensor<"float64">) ?? zeros("float64", [...axis, ...shape])] as const;
+    const fresh = zeros("float64", [...axis, ...shape]);
+    const given = into[name];
+    if (given) checkTensor(name, fresh, given);
+    return [name, (given as Tensor<"float64"> | undefined) ?? fresh] as const;
   });
   return Object.fromEntries(results);
 }
@@ -57,42 +68,44 @@ interface Task {
   readonly feeds: Tensors;
   readonly members: Members | undefined;
   readonly results: Results;
+  pause(): Promise<void> | null;
 }
 
-function runMembers({ plan }: Unrolled, instance: Instance, { rounds, feeds, members, results }: Task): void {
+/** The values of an input, one after another. */
+interface Feed {
+  readonly name: string;
+  readonly numbers: Float64Array;
+  /** How many numbers one value has. */
+  readonly size: number;
+  readonly isOwn: boolean;
+}
+
+async function runMembers({ plan }: Unrolled, instance: Instance, task: Task): Promise<void> {
+  const { rounds, feeds, members, results, pause } = task;
   const count = members?.count ?? 1;
   const reading = (inputs: readonly Value<"Input">[]) =>
-    inputs.flatMap(({ attributes: { name } }) => {
-      const place = instance.parameter(name);
-      const isOwn = members?.own.includes(name) ?? false;
-      return place ? [{ place, numbers: toNumbers(feeds[name] as Tensor), isOwn }] : [];
+    inputs.map(({ shape, attributes: { name } }): Feed => {
+      const numbers = toNumbers(feeds[name] as Tensor);
+      return { name, numbers, size: elementCount(shape), isOwn: members?.own.includes(name) ?? false };
     });
-  const given = reading([...plan.shared, ...plan.carried]);
-  const steps = reading(plan.stepped);
-  const collected = plan.collected.map((name) => ({
-    from: instance.output(name),
-    into: results[name]?.data as Float64Array,
-  }));
-  const carried = plan.carried.map(({ attributes: { name } }) => ({
-    from: instance.output(name),
-    back: instance.parameter(name) as Float64Array,
-    into: results[name]?.data as Float64Array,
-  }));
-  instance.writeSamples(feeds);
+  const write = ({ name, numbers, size }: Feed, index: number) =>
+    instance.write(name, numbers.subarray(index * size, (index + 1) * size));
+  const [shared, stepped, carried] = [plan.shared, plan.stepped, plan.carried].map(reading) as [Feed[], Feed[], Feed[]];
+  const resultOf = (name: string) => ({ name, from: instance.output(name), into: results[name]?.data as Float64Array });
+  const collected = plan.collected.map(resultOf);
+  const last = carried.map(({ name }) => resultOf(name));
+  for (const feed of shared) if (!feed.isOwn) write(feed, 0);
   for (let member = 0; member < count; member++) {
-    for (const { place, numbers, isOwn } of given) place.set(row(numbers, isOwn ? member : 0, place.length));
+    for (const feed of shared) if (feed.isOwn) write(feed, member);
+    for (const feed of carried) write(feed, feed.isOwn ? member : 0);
     for (let round = 0; round < rounds; round++) {
-      for (const { place, numbers, isOwn } of steps) {
-        place.set(row(numbers, isOwn ? round * count + member : round, place.length));
-      }
+      for (const feed of stepped) write(feed, feed.isOwn ? round * count + member : round);
       instance.run();
       for (const { from, into } of collected) into.set(from, (round * count + member) * from.length);
-      for (const { from, back } of carried) back.set(from);
+      for (const { name, from } of last) instance.write(name, from);
+      const rest = pause();
+      if (rest) await rest;
     }
-    for (const { from, into } of carried) into.set(from, member * from.length);
+    for (const { from, into } of last) into.set(from, member * from.length);
   }
-}
-
-function row(numbers: Float64Array, index: number, length: number): Float64Array {
-  return numbers.subarray(index * length, (index + 1) * length);
 }

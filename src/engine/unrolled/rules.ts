@@ -63,7 +63,7 @@ const cast: Rule<"Cast"> = (value, context) => {
   return isExact ? (context.operands[0] as Elements) : null;
 };
 
-/** Powers that are products or roots. */
+/** Powers that are products or quotients. */
 const power: Rule<Operator> = (value, context) => {
   const [exponent, other] = context.operands[1] as Elements;
   if (exponent?.op !== "constant" || other) return null;
@@ -74,7 +74,6 @@ const powers: ReadonlyMap<number, (builder: ScalarBuilder, x: Scalar) => Scalar>
   [1, (_, x) => x],
   [2, ({ apply }, x) => apply("mul", x, x)],
   [3, ({ apply }, x) => apply("mul", apply("mul", x, x), x)],
-  [0.5, ({ apply }, x) => apply("sqrt", x)],
   [-1, ({ apply, constant }, x) => apply("div", constant(1), x)],
 ]);
 
@@ -139,9 +138,8 @@ const transpose: Rule<"Transpose"> = (value, { operands: [x], samples }) => {
 
 const slice: Rule<"Slice"> = (value, { operands: [x], samples }) => {
   const { shape } = value.operands[0] as Value;
-  const { starts, ends, steps } = value.attributes;
-  const axis = shape.indexOf(samples);
-  if (axis >= 0 && (starts[axis] !== 0 || ends[axis] !== samples || steps[axis] !== 1)) return null;
+  const { starts, steps } = value.attributes;
+  if (shape.indexOf(samples) !== value.shape.indexOf(samples)) return null;
   const strides = stridesOf(oneSample(shape, samples));
   const start = strides.reduce((sum, stride, i) => sum + stride * (starts[i] as number), 0);
   const moves = strides.map((stride, i) => stride * (steps[i] as number));
@@ -160,7 +158,7 @@ const concat: Rule<"Concat"> = (value, { operands, samples }) => {
 const pad: Rule<"Pad"> = (value, { operands: [x], builder, samples }) => {
   const { shape } = value.operands[0] as Value;
   const { pads } = value.attributes;
-  if (shape.some((size, axis) => size === samples && value.shape[axis] !== samples)) return null;
+  if (shape.indexOf(samples) !== value.shape.indexOf(samples)) return null;
   const to = oneSample(value.shape, samples);
   const result: Scalar[] = new Array(elementCount(to)).fill(builder.constant(0));
   const strides = stridesOf(to);

@@ -26,7 +26,7 @@ const arithmetic = {
 
 /** Operators on the bits of a float64. */
 export type BitOperator =
-  /** 2^k for the whole number k, from -1022 to 1023, that was added to `roundingShift`. */
+  /** 2^k for the whole number k, from -1022 to 1024, that was added to `roundingShift`; the last is infinite. */
   | "power"
   /** e and m of m 2^e with 1 <= m < 2, for normal positive numbers. */
   | "exponent"
@@ -112,6 +112,6 @@ function simplified(op: Scalar["op"], [a, b]: readonly Scalar[]): Scalar | numbe
     if (is(a, 0) || is(b, 0)) return 0;
     return is(a, 1) ? (b as Scalar) : is(b, 1) ? (a as Scalar) : null;
   }
-  if (op === "div") return is(b, 1) ? (a as Scalar) : is(a, 0) ? 0 : null;
+  if (op === "div") return is(b, 1) ? (a as Scalar) : null;
   return null;
 }

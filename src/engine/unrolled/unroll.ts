@@ -47,11 +47,11 @@ const mostColumnNumbers = 2 ** 22;
  */
 export function unroll(outputs: Readonly<Record<string, Value>>, stepped: readonly string[]): Unrolled | null {
   const plan = planLoop(outputs, stepped);
-  const values = simplify(expandDefinitions(Object.values(outputs)));
   const samples = Math.max(0, ...plan.shared.flatMap(({ shape }) => shape));
+  if (samples < fewestSamples || !Object.values(outputs).every((value) => isResult(value, samples))) return null;
+  const values = simplify(expandDefinitions(Object.values(outputs)));
   const order = topologicalOrder(values);
-  if (samples < fewestSamples || !isSmall(order, samples) || !order.every((value) => isExact(value, samples)))
-    return null;
+  if (!isSmall(order, samples) || !order.every((value) => isExact(value, samples))) return null;
   const builder = scalarBuilder(samples);
   const { parameters, columns, read } = inputReader(plan, samples, builder);
   const made = new Map<Value, Elements>();
@@ -69,7 +69,7 @@ export function unroll(outputs: Readonly<Record<string, Value>>, stepped: readon
   const isTold = results.every(({ elements }) =>
     elements.every(({ stage }) => stage === "shared" || stage === "total"),
   );
-  if (!isTold || values.some(({ dtype }) => dtype !== "float64")) return null;
+  if (!isTold) return null;
   const names = Object.keys(outputs);
   const named = new Map(results.map((result, i) => [names[i] as string, result]));
   return { plan, samples, parameters, columns, outputs: named, order: scalars };
@@ -110,9 +110,14 @@ const moving: ReadonlySet<Operator> = new Set<Operator>([
   "Surrogate",
 ]);
 
-/** Whether float64 gives the value as its own type would, and no two axes could both be that of the samples. */
+/** Whether an output is of the type that is computed in, and the same for all samples. */
+function isResult({ dtype, shape }: Value, samples: number): boolean {
+  return dtype === "float64" && !shape.includes(samples);
+}
+
+/** Whether float64 gives the value as its own type would, there is any of it, and at most one axis could be the samples'. */
 function isExact({ op, dtype, shape }: Value, samples: number): boolean {
-  const isPlain = shape.indexOf(samples) === shape.lastIndexOf(samples);
+  const isPlain = shape.indexOf(samples) === shape.lastIndexOf(samples) && !shape.includes(0);
   return isPlain && (dtype === "float64" || dtype === "bool" || moving.has(op));
 }
 
