@@ -61,9 +61,6 @@ const instructions: Readonly<Record<Exclude<Scalar["op"], Leaf>, Code>> = {
   mantissa: [both(bits.mantissa), i.and, both(bits.one), i.or],
 };
 
-/** More sums than this are kept in memory while the samples are gone through. */
-const mostSumsInLocals = 48;
-
 /**
  * A pass over the samples, two at a time in the lanes of a vector: first what all samples share, then for each pair its
  * scalars and what they add to the sums, the odd one alone, and in the end what is made of the sums. Outside of the loop
@@ -72,7 +69,8 @@ const mostSumsInLocals = 48;
 export function emit(unrolled: Unrolled): Emitted {
   const { samples, outputs, order } = unrolled;
   const memory = memoryPlan(unrolled);
-  const locals = localsOf(order);
+  const inLoop = order.filter(({ stage }) => stage === "sample");
+  const locals = new Map(inLoop.map((scalar, k) => [scalar, firstScalar + k]));
   const { add, compute, finish, output, set, store, zero } = writer(memory, locals);
   const totals = order.filter(({ op }) => op === "total");
   const computedIn = (stage: Scalar["stage"]) =>
@@ -139,13 +137,6 @@ function memoryPlan({ samples, parameters, columns, outputs, order }: Unrolled):
   };
 }
 
-/** The locals of what belongs to one sample, and of the sums if these are few. */
-function localsOf(order: readonly Scalar[]): ReadonlyMap<Scalar, number> {
-  const sums = order.filter(({ op }) => op === "total");
-  const kept = [...order.filter(({ stage }) => stage === "sample"), ...(sums.length <= mostSumsInLocals ? sums : [])];
-  return new Map(kept.map((scalar, k) => [scalar, firstScalar + k]));
-}
-
 /** The code that reads, computes and keeps scalars. */
 function writer({ columnAt, parametersAt, places }: MemoryPlan, locals: ReadonlyMap<Scalar, number>) {
   const placeOf = (scalar: Scalar) => places.get(scalar) as number;
@@ -156,8 +147,6 @@ function writer({ columnAt, parametersAt, places }: MemoryPlan, locals: Readonly
   };
   const store = (scalar: Scalar, code: Code): Code => [origin, code, i.store(placeOf(scalar))];
   const set = (scalar: Scalar, code: Code): Code => [code, i.setLocal(locals.get(scalar) as number)];
-  const sumSoFar = (total: Scalar): Code =>
-    locals.has(total) ? i.getLocal(locals.get(total) as number) : [origin, i.load(placeOf(total))];
   return {
     store,
     set,
@@ -167,17 +156,12 @@ function writer({ columnAt, parametersAt, places }: MemoryPlan, locals: Readonly
       const operands = inOrder.flatMap((operand) => (operand ? [read(operand)] : []));
       return [operands, instructions[op as Exclude<Scalar["op"], Leaf>]];
     },
-    zero: (total: Scalar): Code => (locals.has(total) ? [] : store(total, both(0n))),
+    zero: (total: Scalar): Code => store(total, both(0n)),
     /** Adds what the pair at hand has to a sum. */
-    add(total: Scalar, lanes: Code): Code {
-      const sum = [sumSoFar(total), read(total.operands[0] as Scalar), lanes, i.add];
-      return locals.has(total) ? set(total, sum) : store(total, sum);
-    },
+    add: (total: Scalar, lanes: Code): Code =>
+      store(total, [read(total), read(total.operands[0] as Scalar), lanes, i.add]),
     /** Adds the lanes of a sum. */
-    finish(total: Scalar): Code {
-      const sum = sumSoFar(total);
-      return store(total, [sum, sum, sum, i.swapLanes, i.add]);
-    },
+    finish: (total: Scalar): Code => store(total, [read(total), read(total), read(total), i.swapLanes, i.add]),
     output: (at: number, elements: readonly Scalar[]): Code =>
       elements.map((scalar, k) => [origin, read(scalar), i.storeLane(at + k * bytesPerNumber, 0)]),
   };
