@@ -34,7 +34,10 @@ const cases: readonly (readonly [words: readonly string[], message: string])[] =
   [["orbit", trained, ...output, "--spread", "0.5"], '--spread: expected a number from 1 to 1000, got "0.5"'],
   [["orbit", trained, ...output, "--probes", "0"], '--probes: expected a whole number from 1 to 4096, got "0"'],
   [["orbit", trained, ...output, "--tolerance", "0"], '--tolerance: expected a number above 0, got "0"'],
-  [["orbit", trained, ...output, "--data", "toy"], "certify: expected data of real numbers .*, got float64"],
+  [
+    ["orbit", trained, ...output, "--data", "toy"],
+    "mlp: expected samples of 1 x 8 x 8, got toy with 2; name the data set",
+  ],
   [
     ["certify", trained, "external.onnx"],
     "external.onnx: expected the network of out/mlp-seed7.safetensors, got another",
