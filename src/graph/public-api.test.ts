@@ -11,7 +11,7 @@ it.each([
     "tensor",
     tensor,
     `allocate bfloat16Bits bfloat16Value broadcastShapes byteLength bytesPerElement checkShape convert dtypes
-     elementCount float16Bits float16Value fold formatShape fromNumbers held isFloat isLazy lazyTensor
+     elementCount float16Bits float16Value fold formatShape fromNumbers held isFloat isLazy lazyTensor letGo
      normal normalizeAxis partOf permutation release reshape rngKey sameShape shelf stack stridesOf tensor
      tensorBytes tensorFromBytes threefry2x32 toNumbers uniform viewBytes zeros`,
   ],

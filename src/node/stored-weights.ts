@@ -44,7 +44,7 @@ export async function readStored(
 /** A tensor that is read whenever it is asked for; null where it must be waited for. */
 function onAccess({ entries, readNow }: Checkpoint, name: string, on: Shelf): Tensor | null {
   const { dtype, shape } = entries.get(name) as TensorEntry;
-  return readNow && dtype ? lazyTensor({ dtype, shape, load: () => readNow(name).data }, on) : null;
+  return readNow && dtype ? lazyTensor({ dtype, shape, load: () => readNow(name).data, isFresh: true }, on) : null;
 }
 
 function turned(value: Tensor, on = shelf()): Tensor {

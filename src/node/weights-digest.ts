@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Parameters } from "../nets/index.ts";
-import { tensorBytes } from "../tensor/index.ts";
+import { letGo, tensorBytes } from "../tensor/index.ts";
 
 /** SHA-256 of the names, types, shapes and bytes of parameters, whatever file they came from. */
 export function weightsDigest(parameters: Parameters): string {
@@ -9,6 +9,7 @@ export function weightsDigest(parameters: Parameters): string {
     const value = parameters[name] as Parameters[string];
     hash.update(JSON.stringify([name, value.dtype, value.shape]));
     hash.update(tensorBytes(value));
+    letGo(value);
   }
   return hash.digest("hex");
 }

@@ -13,7 +13,7 @@ import {
   pair,
 } from "../nets/index.ts";
 import { type Discovery, discoverNetwork } from "../symmetry/index.ts";
-import { isFloat, type Tensor } from "../tensor/index.ts";
+import { isFloat, letGo, type Tensor } from "../tensor/index.ts";
 import { openCheckpointFile } from "./checkpoint-file.ts";
 import { checkGraphTarget, openGraph, writeGraph } from "./graph-file.ts";
 import { pairWithGraph } from "./graph-pairing.ts";
@@ -102,6 +102,7 @@ function numbers(tensors: Parameters, where: string): Parameters {
       message: "expected numbers, got NaN",
       remedy: "take a checkpoint from before the training run diverged",
     }));
+    letGo(tensor);
   }
   return tensors;
 }
@@ -111,7 +112,13 @@ function hasNaN(tensor: Tensor): boolean {
   // All bits of the exponent and some of the mantissa.
   if (dtype === "float16") return largestSize(data as Uint16Array) > 0x7c00;
   if (dtype === "bfloat16") return largestSize(data as Uint16Array) > 0x7f80;
-  return isFloat(dtype) && (data as Float64Array).some(Number.isNaN);
+  return isFloat(dtype) && holdsNaN(data as Float64Array);
+}
+
+/** A loop, as callbacks are handed each number in memory of its own. */
+function holdsNaN(numbers: Float64Array): boolean {
+  for (let i = 0; i < numbers.length; i++) if (Number.isNaN(numbers[i])) return true;
+  return false;
 }
 
 /** The bits of the largest absolute value, above which only NaN is; a loop, as there can be billions. */

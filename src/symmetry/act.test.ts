@@ -2,8 +2,18 @@ import { describe, expect, it } from "vitest";
 import { architectures } from "../../test/architectures/index.ts";
 import { largestDifference, probe, relativeDifference, small } from "../../test/symmetry/probe.ts";
 import { constant } from "../graph/index.ts";
-import type { Network } from "../nets/index.ts";
-import { type DType, dtypes, fold, fromNumbers, rngKey, type Tensor, tensor, toNumbers } from "../tensor/index.ts";
+import { mlp, type Network } from "../nets/index.ts";
+import {
+  type DType,
+  dtypes,
+  elementCount,
+  fold,
+  fromNumbers,
+  rngKey,
+  type Tensor,
+  tensor,
+  toNumbers,
+} from "../tensor/index.ts";
 import { act, compose, discoverSymmetry, type GroupElement, identity, inverse, randomElement } from "./index.ts";
 
 const key = rngKey(31);
@@ -58,6 +68,24 @@ function withoutOffsets(_: Network, group: ReturnType<typeof discoverSymmetry>) 
 }
 
 describe("act", () => {
+  it("flips zeros, and back, bit by bit", () => {
+    const network = mlp({ input: [2], widths: [4], outputs: 1, activation: "tanh" });
+    const group = discoverSymmetry(network);
+    const zeros = network.parameters.map(({ name, shape }) => [
+      name,
+      fromNumbers(
+        "float32",
+        Array.from({ length: elementCount(shape) }, (_, i) => (i % 2 === 0 ? 0 : -0)),
+        shape,
+      ),
+    ]);
+    const parameters = Object.fromEntries(zeros) as Readonly<Record<string, Tensor>>;
+    const element = { ...identity(group), scales: identity(group).scales.map((scale) => scale.map(() => -1)) };
+    const flipped = act(group, element, parameters);
+    expect(Object.is(flipped["layers.0.bias"]?.data[0], -0)).toBe(true);
+    expect(act(group, inverse(group, element), flipped)).toEqual(parameters);
+  });
+
   const network = small([3], 2, (x, weight) =>
     x
       .matmul(weight("in", [3, 4]))

@@ -28,16 +28,17 @@ export function act(group: SymmetryGroup, element: GroupElement, parameters: Par
   return Object.fromEntries(moved);
 }
 
-/** Lazy tensors become lazy ones. */
+/** Lazy tensors become lazy ones, with memory of their own. */
 function moveTensor(layout: Layout, element: GroupElement, value: Tensor, on: Shelf): Tensor {
   if (!isLazy(value)) return actOnTensor(layout, element, value);
+  if (mapsOf(layout, element).every(isIdentity)) return value;
   const { dtype, shape } = value;
-  return lazyTensor({ dtype, shape, load: () => actOnTensor(layout, element, value).data }, on);
+  return lazyTensor({ dtype, shape, load: () => actOnTensor(layout, element, value).data, isFresh: true }, on);
 }
 
 /** One parameter under a group element. */
 export function actOnTensor(layout: Layout, element: GroupElement, value: Tensor): Tensor {
-  const maps = layout.shape.map((_, axis) => axisMaps(layout, axis, element));
+  const maps = mapsOf(layout, element);
   if (maps.every(isIdentity)) return value;
   if (isChained(maps) && layout.axes.some(({ length }) => length > 1)) {
     const parts = apart(layout);
@@ -52,6 +53,10 @@ export function actOnTensor(layout: Layout, element: GroupElement, value: Tensor
   const gather = { from: value.data as Float64Array, to: data as Float64Array, shape: value.shape, maps };
   gatherAxes(gather, layout.offset);
   return tensor(value.dtype, value.shape, data);
+}
+
+function mapsOf(layout: Layout, element: GroupElement): AxisMaps[] {
+  return layout.shape.map((_, axis) => axisMaps(layout, axis, element));
 }
 
 function isIdentity({ isPermuted, isScaled }: AxisMaps): boolean {
@@ -76,7 +81,8 @@ function gatherAxes({ from, to, shape, maps }: Gather, offset: number): void {
   const strides = stridesOf(shape);
   const indices = shape.map(() => 0);
   const contiguous = contiguousTail(shape, maps, order);
-  const buffers = { from, to, offset };
+  // Adding -0 changes nothing, where adding 0 would make 0 of -0.
+  const buffers = { from, to, added: offset || -0, offset };
   const visit = (depth: number, target: number, source: number, factor: number) => {
     if (depth === order.length - contiguous.axes) {
       copyRun(buffers, { target, source, factor, length: contiguous.length });
@@ -124,7 +130,8 @@ function contiguousTail(shape: Shape, maps: readonly AxisMaps[], order: readonly
 interface Buffers {
   readonly from: Float64Array;
   readonly to: Float64Array;
-  /** Added before scaling and taken away after. */
+  /** Added before scaling, and what is taken away after. */
+  readonly added: number;
   readonly offset: number;
 }
 
@@ -134,18 +141,18 @@ interface Stretch {
   readonly factor: number;
 }
 
-function copyRun({ from, to, offset }: Buffers, run: Stretch & { readonly length: number }): void {
+function copyRun({ from, to, added, offset }: Buffers, run: Stretch & { readonly length: number }): void {
   const { target, source, factor, length } = run;
   if (factor === 1) {
     to.set(from.subarray(source, source + length), target);
     return;
   }
-  for (let i = 0; i < length; i++) to[target + i] = ((from[source + i] as number) + offset) * factor - offset;
+  for (let i = 0; i < length; i++) to[target + i] = ((from[source + i] as number) + added) * factor - offset;
 }
 
 /** Copies a stretch of `length` for each index of an axis; elements `stride` apart where it is 1. */
 function copyMapped(
-  { from, to, offset }: Buffers,
+  { from, to, added, offset }: Buffers,
   {
     target,
     source,
@@ -166,6 +173,6 @@ function copyMapped(
     const start = source + (sources[i] as number) * stride;
     // In two loops, as rounding must not touch what is only moved.
     if (scale === 1) for (let j = 0; j < length; j++) to[at + j] = from[start + j] as number;
-    else for (let j = 0; j < length; j++) to[at + j] = ((from[start + j] as number) + offset) * scale - offset;
+    else for (let j = 0; j < length; j++) to[at + j] = ((from[start + j] as number) + added) * scale - offset;
   }
 }

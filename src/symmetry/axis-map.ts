@@ -49,7 +49,7 @@ function moves({ permutations }: GroupElement, { factor, size }: Run): boolean {
 }
 
 function isTrivial({ scales }: GroupElement, { generator }: Power): boolean {
-  return (scales[generator] as Float64Array).every((scale) => scale === 1);
+  return areOnes(scales[generator] as Float64Array);
 }
 
 interface Situation {
@@ -66,27 +66,28 @@ interface Piece {
 function mapOf(blocks: readonly Block[], situation: Situation): AxisMap {
   const size = sizeOf(blocks);
   const [source, factors] = [new Int32Array(size), new Float64Array(size)];
-  const visit = ([piece, ...rest]: readonly Piece[], { target, from, factor }: Entry) => {
-    if (!piece) {
+  const pieces = inOrder(blocks);
+  const visit = (depth: number, target: number, from: number, factor: number) => {
+    if (depth === pieces.length) {
       source[target] = from;
       factors[target] = factor;
       return;
     }
-    const { block, stride } = piece;
-    const step = "sum" in block ? sumSteps(block.sum, situation) : runSteps(block, situation);
+    const { block, stride } = pieces[depth] as Piece;
+    const { enter, sourceOf, scaleOf } = "sum" in block ? sumSteps(block.sum, situation) : runSteps(block, situation);
     for (let i = 0; i < block.size; i++) {
-      const { at, scale } = step(i);
-      visit(rest, { target: target + i * stride, from: from + at * stride, factor: factor * scale });
+      enter(i);
+      visit(depth + 1, target + i * stride, from + sourceOf(i) * stride, factor * scaleOf(i));
     }
   };
-  visit(inOrder(blocks), { target: 0, from: 0, factor: 1 });
-  return { source, factors: factors.every((factor) => factor === 1) ? null : factors };
+  visit(0, 0, 0, 1);
+  return { source, factors: areOnes(factors) ? null : factors };
 }
 
-interface Entry {
-  readonly target: number;
-  readonly from: number;
-  readonly factor: number;
+/** In a loop, as callbacks are handed each number in memory of its own. */
+function areOnes(numbers: Float64Array): boolean {
+  for (let i = 0; i < numbers.length; i++) if (numbers[i] !== 1) return false;
+  return true;
 }
 
 /** Each block after those on whose index it depends: in memory a block may come before them. */
@@ -105,21 +106,29 @@ function inOrder(blocks: readonly Block[]): Piece[] {
   return ordered;
 }
 
-/** Where an index of a block comes from, and what it is multiplied by. */
-type Steps = (index: number) => { readonly at: number; readonly scale: number };
+/** Where an index of a block comes from, and what it is multiplied by, once it has been entered. */
+interface Steps {
+  readonly enter: (index: number) => void;
+  readonly sourceOf: (index: number) => number;
+  readonly scaleOf: (index: number) => number;
+}
 
 function runSteps(run: Run, situation: Situation): Steps {
-  const [sourceOf, scaleOf] = [sourcesOf(run, situation), scalesOf(run, situation)];
   const key = keyOf(run.place);
-  return (unit) => {
-    situation.context.set(key, unit);
-    return { at: sourceOf(unit), scale: scaleOf(unit) };
+  return {
+    enter: (unit) => situation.context.set(key, unit),
+    sourceOf: sourcesOf(run, situation),
+    scaleOf: scalesOf(run, situation),
   };
 }
 
 function sumSteps(parts: readonly (readonly Block[])[], situation: Situation): Steps {
   const { source, factors } = sumMap(parts, situation);
-  return (index) => ({ at: source[index] as number, scale: factors?.[index] ?? 1 });
+  return {
+    enter: () => {},
+    sourceOf: (index) => source[index] as number,
+    scaleOf: (index) => factors?.[index] ?? 1,
+  };
 }
 
 function sumMap(parts: readonly (readonly Block[])[], situation: Situation): AxisMap {

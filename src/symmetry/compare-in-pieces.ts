@@ -1,6 +1,6 @@
 import type { Program, Tensors } from "../engine/index.ts";
 import type { Network, Parameters } from "../nets/index.ts";
-import { convert, held, type Tensor } from "../tensor/index.ts";
+import { convert, held, letGo, release, type Tensor } from "../tensor/index.ts";
 import {
   type CompareOptions,
   deviationOfNone,
@@ -41,6 +41,7 @@ export async function compareInPieces(
         const results: Tensors[] = [];
         for (const known of values[side] ?? []) results.push(await runPiece(program, { weights, known, needed }));
         next.push(results);
+        letGoOf(weights, parameters);
       }
       values = next;
     }
@@ -55,7 +56,19 @@ export async function compareInPieces(
 
 function weightsOf({ inputs }: GraphPiece, parameters: Parameters, precision: CompareOptions["precision"]): Tensors {
   const own = inputs.filter((name) => name !== inputName);
-  return Object.fromEntries(own.map((name) => [name, held(convert(parameters[name] as Tensor, precision))]));
+  return Object.fromEntries(own.map((name) => [name, inPrecision(parameters[name] as Tensor, precision)]));
+}
+
+function inPrecision(value: Tensor, precision: CompareOptions["precision"]): Tensor {
+  const converted = held(convert(value, precision));
+  if (value.dtype !== precision) letGo(value);
+  return converted;
+}
+
+/** Gives the memory of weights back that are not those of parameters themselves. */
+function letGoOf(weights: Tensors, parameters: Parameters): void {
+  const converted = Object.entries(weights).filter(([name, { dtype }]) => parameters[name]?.dtype !== dtype);
+  release(...converted.map(([, { data }]) => data));
 }
 
 interface Run {

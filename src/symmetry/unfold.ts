@@ -68,12 +68,20 @@ function columnsAmong(rows: Int32Array): { readonly numbers: Int32Array; readonl
   return { numbers, width: Math.max(0, ...seen.values()) };
 }
 
-/** The entries of a tensor in the order of an unfolding; shares its memory where that is its own order. */
-export function unfold({ copies, units, length, outer, inner, isPlain }: Unfolding, tensor: Tensor): Tensor {
+/**
+ * The entries of a tensor in the order of an unfolding; shares its memory where that is its own order, and otherwise is
+ * written to that of `room`, zeroed, where it is given.
+ */
+export function unfold(
+  { copies, units, length, outer, inner, isPlain }: Unfolding,
+  tensor: Tensor,
+  room?: (length: number) => Tensor["data"],
+): Tensor {
   const { dtype } = tensor;
   const shape = [copies, units, length];
   if (isPlain) return { dtype, shape, data: tensor.data };
-  const data = allocate(dtype, copies * units * length) as Float64Array<ArrayBuffer>;
+  const count = copies * units * length;
+  const data = (room ? room(count).fill(0 as never) : allocate(dtype, count)) as Float64Array<ArrayBuffer>;
   const from = tensor.data as Float64Array;
   for (const [i, start] of outer.entries()) {
     if (start < 0) continue;

@@ -24,6 +24,10 @@ export function convert<D extends DType>(value: Tensor, dtype: D): Tensor<D> {
   const held = { dtype: value.dtype, shape: value.shape, data: value.data };
   if (isHalf(held) && isWide(dtype)) return tensor(dtype, value.shape, widened(held, dtype) as DTypeArrays[D]);
   const data = allocate(dtype, held.data.length);
+  if (isWide(held.dtype) && isWide(dtype)) {
+    (data as Float64Array).set(held.data as Float64Array);
+    return tensor(dtype, value.shape, data);
+  }
   const read = reader(held, dtype);
   const write = writer(dtype, data);
   for (let i = 0; i < data.length; i++) write(i, read(i));

@@ -1,7 +1,7 @@
 export { convert, fromNumbers, toNumbers } from "./convert.ts";
 export { allocate, bytesPerElement, type DType, type DTypeArrays, dtypes, isFloat, viewBytes } from "./dtype.ts";
 export { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from "./half.ts";
-export { byteLength, held, isLazy, type LazyTensor, lazyTensor, type Shelf, shelf } from "./lazy.ts";
+export { byteLength, held, isLazy, type LazyTensor, lazyTensor, letGo, type Shelf, shelf } from "./lazy.ts";
 export { fold, normal, permutation, type RngKey, rngKey, threefry2x32, uniform } from "./random.ts";
 export {
   broadcastShapes,

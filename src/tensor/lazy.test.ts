@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { byteLength, fromNumbers, held, isLazy, lazyTensor, shelf } from "./index.ts";
+import { byteLength, fromNumbers, held, isLazy, lazyTensor, letGo, shelf } from "./index.ts";
 
 /** A lazy tensor of one number, and how often it was fetched. */
 function counted(value: number, on = shelf()) {
@@ -33,6 +33,25 @@ describe("lazyTensor", () => {
     expect(inMemory).toEqual(fromNumbers("float32", [3, 3]));
     expect(inMemory.data).toBe(inMemory.data);
     expect(fetched.times).toBe(1);
+  });
+
+  it("gives fresh elements back at once when they are let go, and fetches them again", () => {
+    const load = () => Float32Array.of(1, 2);
+    const tensor = lazyTensor({ dtype: "float32", shape: [2], load, isFresh: true }, shelf());
+    const first = tensor.data;
+    letGo(tensor);
+    expect(first.buffer.detached).toBe(true);
+    expect(tensor.data).toEqual(load());
+  });
+
+  it("keeps elements that are let go where others may have them", () => {
+    const { fetched, tensor } = counted(5);
+    const file = Float32Array.of(1, 2, 3);
+    const part = lazyTensor({ dtype: "float32", shape: [2], load: () => file.subarray(1), isFresh: true }, shelf());
+    const all = [tensor.data, part.data, fromNumbers("float32", [4]).data];
+    letGo(tensor, part, fromNumbers("float32", [4]));
+    expect(all.map(({ buffer }) => buffer.detached)).toEqual([false, false, false]);
+    expect([tensor.data[0], fetched.times, file[2]]).toEqual([5, 1, 3]);
   });
 
   it("refuses elements that do not fill the shape", () => {

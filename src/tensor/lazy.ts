@@ -1,7 +1,7 @@
 import { check } from "../errors.ts";
 import { bytesPerElement, type DType, type DTypeArrays } from "./dtype.ts";
 import { elementCount, formatShape, type Shape } from "./shape.ts";
-import type { Tensor } from "./tensor.ts";
+import { release, type Tensor } from "./tensor.ts";
 
 /** Room for the elements of the lazy tensor that was asked last, so that asking it twice does not fetch them twice. */
 export interface Shelf {
@@ -18,14 +18,21 @@ export interface LazyTensor<D extends DType> {
   readonly dtype: D;
   readonly shape: Shape;
   readonly load: () => DTypeArrays[D];
+  /** Whether every load makes elements that nobody else has, as reading a file does. */
+  readonly isFresh?: boolean;
 }
+
+const freshOn = new WeakMap<Tensor, Shelf>();
 
 /**
  * A tensor whose elements are fetched whenever they are asked for, and kept only until another tensor on the same shelf
  * is asked. Who needs them for longer takes `data` once; what moves units of a lazy tensor is lazy too.
  */
-export function lazyTensor<D extends DType>({ dtype, shape, load }: LazyTensor<D>, on: Shelf): Tensor<D> {
-  return {
+export function lazyTensor<D extends DType>(
+  { dtype, shape, load, isFresh = false }: LazyTensor<D>,
+  on: Shelf,
+): Tensor<D> {
+  const made: Tensor<D> = {
     dtype,
     shape,
     get data(): DTypeArrays[D] {
@@ -41,6 +48,23 @@ export function lazyTensor<D extends DType>({ dtype, shape, load }: LazyTensor<D
       return data;
     },
   };
+  if (isFresh) freshOn.set(made, on);
+  return made;
+}
+
+/**
+ * Gives the memory of elements that were fetched for the caller alone back at once, not only when the collector comes by:
+ * it counts little of what typed arrays take. Asked for again, they are fetched again.
+ */
+export function letGo(...values: readonly Tensor[]): void {
+  for (const value of values) {
+    const on = freshOn.get(value);
+    if (on?.holds?.of !== value) continue;
+    const data = on.holds.data as Uint8Array<ArrayBuffer>;
+    on.holds = null;
+    // A part of a file that is in memory is not the caller's.
+    if (data.byteLength === data.buffer.byteLength) release(data);
+  }
 }
 
 /** Whether the elements are fetched when they are asked for. */

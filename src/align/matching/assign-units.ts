@@ -1,7 +1,7 @@
 import type { Factor } from "../../symmetry/index.ts";
-import { release } from "../../tensor/index.ts";
 import { type Assignment, type AssignmentOptions, solveAssignment } from "../assignment/index.ts";
-import type { Gains } from "./gains.ts";
+import type { Gains, Matching } from "./gains.ts";
+import { scratchOf } from "./scratch.ts";
 import { withBestSigns } from "./signs.ts";
 
 /** Which units of b come to each place of a factor, copy after copy. */
@@ -13,16 +13,15 @@ export interface UnitAssignment {
   readonly duals: readonly Assignment["duals"][];
 }
 
-/** Solves the assignment of every copy of a factor, where each pair of units may have its better signs. */
+/** Solves the assignment of every copy of a factor of a pair, where each two units may have their better signs. */
 export function assignGains(
-  gains: readonly Gains[],
-  own: Factor,
-  optionsOf?: (copy: number) => AssignmentOptions,
+  { group, scratch }: Matching,
+  factor: number,
+  { gains, optionsOf }: { readonly gains: readonly Gains[]; readonly optionsOf?: (copy: number) => AssignmentOptions },
 ): UnitAssignment {
-  const best = withBestSigns(gains);
-  const assigned = assignUnits(best, own, optionsOf);
-  if (gains.every(({ values }) => values !== best)) release(best);
-  return assigned;
+  const roomLike = (values: Gains["values"]) =>
+    scratchOf(scratch.terms, values instanceof Float64Array ? "float64" : "float32", values.length);
+  return assignUnits(withBestSigns(gains, roomLike), group.factors[factor] as Factor, optionsOf);
 }
 
 /** Solves the assignment of every copy of a factor; `gains` are [copies, units, units]. */

@@ -1,12 +1,14 @@
 import type { Parameters } from "../../nets/index.ts";
-import type { GroupElement, SymmetryGroup } from "../../symmetry/index.ts";
-import { isLazy, release, type Tensor } from "../../tensor/index.ts";
+import type { Factor, GroupElement, SymmetryGroup } from "../../symmetry/index.ts";
+import { bytesPerElement, isLazy, type Tensor, viewBytes } from "../../tensor/index.ts";
 import type { GramEngine } from "./gram-engine.ts";
+import { emptyScratches, scratchOf, spare } from "./scratch.ts";
 import {
   changeFrom,
   productAt,
   productFrom,
   productOfVectors,
+  type Room,
   type SiteProducts,
   type Sources,
   sourcesOf,
@@ -34,7 +36,7 @@ export function matchingOf(
   [a, b]: readonly [Parameters, Parameters],
   { grams, sites = siteRuns(group) }: { readonly grams: GramEngine; readonly sites?: Matching["sites"] },
 ): Matching {
-  return { group, a, b, sites, grams, unfolded: new Map(), kept: new Map(), scratch: { buffer: new ArrayBuffer(0) } };
+  return { group, a, b, sites, grams, unfolded: new Map(), kept: new Map(), scratch: emptyScratches() };
 }
 
 /** The same with another b, of which nothing has been computed yet. */
@@ -65,15 +67,18 @@ export async function gainsOf(
   const isKept = canKeep(matching, factor);
   const known = isKept ? matching.kept.get(factor) : undefined;
   const gains = [...(known?.gains ?? [])];
+  const roomFor = roomsFor(matching, factor, { sites, gains, isKept });
   const all = new Map(known?.sources);
   for (const vectors of newVectors(sites, all)) {
-    const product = await productOfVectors(matching, vectors);
-    addTo(gains, (vectors[0] as SiteRun).signs, product.data as Gains["values"]);
+    const { signs } = vectors[0] as SiteRun;
+    const product = await productOfVectors(matching, vectors, roomFor(signs));
+    addTo(gains, signs, product.data as Gains["values"]);
     for (const site of vectors) all.set(site, null);
   }
   for (const site of sites.filter((each) => all.get(each) !== null)) {
     const sources = site.one && sourcesOf(site.one, element);
-    const product = await productOf(matching, site, { element, sources, before: all.get(site) });
+    const into = roomFor(site.signs);
+    const product = await productOf(matching, site, { element, sources, before: all.get(site), ...(into && { into }) });
     if (product) addTo(gains, site.signs, product.data as Gains["values"]);
     if (sources) all.set(site, sources);
   }
@@ -81,9 +86,33 @@ export async function gainsOf(
   return gains;
 }
 
-/** Gives the memory of gains back that are not kept. */
-export function releaseGains({ kept }: Matching, factor: number, gains: readonly Gains[]): void {
-  if (!kept.has(factor)) release(...gains.map(({ values }) => values));
+/** Ends the use of gains. */
+export function releaseGains({ scratch }: Matching): void {
+  spare(scratch.gains, scratch.terms);
+}
+
+interface Rooms {
+  readonly sites: readonly SiteRun[];
+  readonly gains: readonly Gains[];
+  readonly isKept: boolean;
+}
+
+/** By signs where the next product goes: the first of each to the gains, all of them one block, others to where terms do. */
+function roomsFor({ group, a, scratch }: Matching, factor: number, { sites, gains, isKept }: Rooms) {
+  const { size, copies } = group.factors[factor] as Factor;
+  const count = copies * size * size;
+  const isWide = sites.some(({ tensor }) => a[tensor]?.dtype === "float64");
+  const bytes = count * bytesPerElement(isWide ? "float64" : "float32");
+  const classes = new Set(sites.map(({ signs }) => signs.join())).size;
+  return (signs: Signs): Room | undefined => {
+    if (sumsOf(gains, signs)) return (dtype) => scratchOf(scratch.terms, dtype, count);
+    if (isKept) return undefined;
+    return (dtype) => {
+      const block = scratchOf(scratch.gains, "uint8", classes * bytes);
+      const start = gains.length * bytes;
+      return viewBytes(dtype, block.subarray(start, start + count * bytesPerElement(dtype)));
+    };
+  };
 }
 
 /** The sites of biases and norms that the gains do not hold, apart by their signs. */
@@ -106,19 +135,26 @@ interface Moved {
   readonly sources: Sources | null;
   /** Of which the gains hold the product already. */
   readonly before: Sources | null | undefined;
+  readonly into?: Room;
 }
 
-async function productOf(matching: Matching, site: SiteRun, { element, sources, before }: Moved) {
-  if (!sources) return productAt(matching, site, element);
-  return before ? changeFrom(matching, site, [before, sources]) : productFrom(matching, site, sources);
+async function productOf(matching: Matching, site: SiteRun, { element, sources, before, ...room }: Moved) {
+  if (!sources) return productAt(matching, site, { element, ...room });
+  if (before) return changeFrom(matching, site, { before, after: sources, ...room });
+  return productFrom(matching, site, { sources, ...room });
 }
 
-function addTo(gains: Gains[], signs: readonly number[], terms: Gains["values"]): void {
-  const sums = gains.find((each) => each.signs.join() === signs.join())?.values;
+type Signs = Gains["signs"];
+
+function sumsOf(gains: readonly Gains[], signs: Signs): Gains["values"] | undefined {
+  return gains.find((each) => each.signs.join() === signs.join())?.values;
+}
+
+function addTo(gains: Gains[], signs: Signs, terms: Gains["values"]): void {
+  const sums = sumsOf(gains, signs);
   if (!sums) {
     gains.push({ signs, values: terms });
     return;
   }
   for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + (terms[i] as number);
-  release(terms);
 }

@@ -17,6 +17,7 @@ export {
   type StartName,
   sortedBound,
 } from "./match.ts";
+export { releaseScratches } from "./scratch.ts";
 export { currentValue, signOf, withBestSigns, withSigns } from "./signs.ts";
 export { inFloats } from "./site-products.ts";
 export { isStill, type SiteRun, siteRuns } from "./sites.ts";

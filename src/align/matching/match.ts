@@ -1,7 +1,7 @@
 import { check } from "../../errors.ts";
 import type { Parameters } from "../../nets/index.ts";
 import { act, type GroupElement, movedUnits, type SymmetryGroup } from "../../symmetry/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
+import { letGo, type Tensor } from "../../tensor/index.ts";
 import type { Matching } from "./gains.ts";
 import { inFloats } from "./site-products.ts";
 
@@ -70,8 +70,13 @@ export interface Moved {
 
 export function movedBy({ group, a, b }: Pick<Matching, "group" | "a" | "b">, element: GroupElement): Moved {
   const parameters = act(group, element, b);
-  const names = Object.keys(group.layouts);
-  const products = new Map(names.map((name) => [name, innerProduct(a, parameters, [name])]));
+  const products = new Map(
+    Object.keys(group.layouts).map((name) => {
+      const product = innerProduct(a, parameters, [name]);
+      letGo(a[name] as Tensor, b[name] as Tensor, parameters[name] as Tensor);
+      return [name, product];
+    }),
+  );
   return { parameters, products, objective: total([...products.values()]) };
 }
 
@@ -140,7 +145,9 @@ interface Products {
 function productsOf(a: Tensor, b: Tensor): Pick<Products, "first" | "second" | "before" | "bound"> {
   const [x, y] = [entriesOf(a), entriesOf(b)];
   const [p, q] = [rangesOf(x), rangesOf(y)];
-  return { first: total(p.squares), second: total(q.squares), before: dot(x, y), bound: boundOf(p, q) };
+  const before = dot(x, y);
+  letGo(a, b);
+  return { first: total(p.squares), second: total(q.squares), before, bound: boundOf(p, q) };
 }
 
 /** Values are put in order by their exponent and the first 7 bits of their mantissa: ranges less than 1 % wide. */
@@ -213,6 +220,7 @@ export function checkFinite(parameters: Parameters, group: SymmetryGroup, which:
   for (const name of Object.keys(group.layouts)) {
     const tensor = parameters[name];
     const isWhole = tensor && areFinite(entriesOf(tensor));
+    if (tensor) letGo(tensor);
     check(isWhole, () => ({
       code: "bad-parameters",
       where: name,

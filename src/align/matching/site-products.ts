@@ -3,16 +3,18 @@ import { actOnTensor, type GroupElement, unfold } from "../../symmetry/index.ts"
 import {
   allocate,
   byteLength,
-  bytesPerElement,
   convert,
+  type DType,
+  elementCount,
   isLazy,
+  letGo,
   release,
   stack,
   type Tensor,
   tensor,
-  viewBytes,
 } from "../../tensor/index.ts";
 import type { GramEngine } from "./gram-engine.ts";
+import { type Scratch, type Scratches, scratchOf, spare } from "./scratch.ts";
 import type { OneUnit, SiteRun } from "./sites.ts";
 
 /** What products of the units of a and b are computed from. */
@@ -22,8 +24,7 @@ export interface SiteProducts {
   readonly grams: GramEngine;
   /** As many as there is room for. */
   readonly unfolded: Map<SiteRun, Unfolded>;
-  /** Written anew for each product: fresh memory costs more than what is written to it. */
-  readonly scratch: { buffer: ArrayBuffer };
+  readonly scratch: Scratches;
 }
 
 /** A site of both parameter sets: [copies, units, length], or [copies, length, units] where units are columns. */
@@ -31,24 +32,27 @@ interface Unfolded {
   readonly a: Tensor;
   readonly b: Tensor;
   readonly areColumns: boolean;
-  /** Whether these are copies that nobody else reads. */
-  readonly areSpent: boolean;
 }
 
 /** Bytes of unfoldings that are kept of parameters that are not in memory themselves; others are made again. */
-const ROOM = 2 ** 25;
+const ROOM = 2 ** 22;
 
-function unfoldedOnce({ a, b, unfolded }: SiteProducts, site: SiteRun): Unfolded {
+function unfoldedOnce({ a, b, unfolded, scratch }: SiteProducts, site: SiteRun): Unfolded {
   const known = unfolded.get(site);
   if (known) return known;
-  const [x, y] = [a, b].map((each) => each[site.tensor]) as [Tensor, Tensor];
+  const [x, y] = bothAt({ a, b }, site);
   // Columns of b are moved in whole rows of memory, but rows may be there without a copy.
   const areColumns = site.columns.isPlain || !site.unfolding.isPlain || site.unfolding.copies > 1;
   const form = areColumns ? site.columns : site.unfolding;
-  const rows = { a: unfold(form, inFloats(x)), b: unfold(form, inFloats(y)), areColumns };
   const taken = [...unfolded.values()].reduce((sum, each) => sum + 2 * byteLength(each.a), 0);
-  const isKept = !isLazy(x) || taken + 2 * byteLength(rows.a) <= ROOM;
-  const made = { ...rows, areSpent: !isKept && !form.isPlain };
+  const isKept = !isLazy(x) || taken + 2 * byteLength(x) <= ROOM;
+  const rowsOf = (value: Tensor, own: Scratch) => {
+    const floats = inFloats(value);
+    const rows = unfold(form, floats, isKept ? undefined : (length) => scratchOf(own, floats.dtype, length));
+    if (!form.isPlain) letGo(value);
+    return rows;
+  };
+  const made = { a: rowsOf(x, scratch.a), b: rowsOf(y, scratch.b), areColumns };
   if (isKept) unfolded.set(site, made);
   return made;
 }
@@ -57,10 +61,10 @@ function unfoldedOnce({ a, b, unfolded }: SiteProducts, site: SiteRun): Unfolded
 export async function productAt(
   products: SiteProducts,
   { tensor: name, others, unfolding }: SiteRun,
-  element: GroupElement,
+  { element, into }: { readonly element: GroupElement; readonly into?: Room },
 ): Promise<Tensor> {
   const [x, y] = [products.a, products.b].map((each) => inFloats(each[name] as Tensor)) as [Tensor, Tensor];
-  return products.grams.gram(unfold(unfolding, x), unfold(unfolding, actOnTensor(others, element, y)));
+  return products.grams.gram(unfold(unfolding, x), unfold(unfolding, actOnTensor(others, element, y)), into?.(x.dtype));
 }
 
 /** For each place of a unit's entries the number of the entry that comes to it, negative where it is flipped. */
@@ -70,44 +74,55 @@ export function sourcesOf({ unfolding, layout, numbers }: OneUnit, by: GroupElem
   return unfold(unfolding, actOnTensor(layout, by, numbers)).data as Float64Array;
 }
 
+function bothAt({ a, b }: Pick<SiteProducts, "a" | "b">, { tensor: name }: SiteRun): [Tensor, Tensor] {
+  return [a[name] as Tensor, b[name] as Tensor];
+}
+
+/** Where a product of a type is written. */
+export type Room = (dtype: DType) => Tensor["data"];
+
 /** The inner products at a site whose entries come from `sources`. */
-export async function productFrom(products: SiteProducts, site: SiteRun, sources: Sources): Promise<Tensor> {
-  const { a, b, areColumns, areSpent } = unfoldedOnce(products, site);
-  const moved = { ...b, data: scratchLike(products, b) };
+export async function productFrom(
+  products: SiteProducts,
+  site: SiteRun,
+  { sources, into }: { readonly sources: Sources; readonly into?: Room },
+): Promise<Tensor> {
+  const { a, b, areColumns } = unfoldedOnce(products, site);
+  const { grams, scratch } = products;
+  const moved = { ...b, data: scratchOf(scratch.moved, b.dtype, elementCount(b.shape)) };
   (areColumns ? moveColumns : moveRows)(b, sources, moved.data as Float64Array);
-  const product = await (areColumns ? products.grams.gramOfColumns(a, moved) : products.grams.gram(a, moved));
-  if (isLazy(products.b[site.tensor] as Tensor)) release(moved.data);
-  if (areSpent) release(a.data, b.data);
+  const product = await (areColumns ? grams.gramOfColumns : grams.gram)(a, moved, into?.(a.dtype));
+  spare(scratch.a, scratch.b, scratch.moved);
+  if (!products.unfolded.has(site)) letGo(...bothAt(products, site));
   return product;
 }
 
-function scratchLike({ scratch }: SiteProducts, { dtype, data }: Tensor): Tensor["data"] {
-  const bytes = data.length * bytesPerElement(dtype);
-  if (scratch.buffer.byteLength < bytes) scratch.buffer = new ArrayBuffer(bytes);
-  return viewBytes(dtype, new Uint8Array(scratch.buffer, 0, bytes));
-}
-
 /** The inner products at sites with one entry to each unit, which stays in its place: one product for all of them. */
-export async function productOfVectors({ a, b, grams }: SiteProducts, sites: readonly SiteRun[]): Promise<Tensor> {
+export async function productOfVectors(
+  { a, b, grams }: SiteProducts,
+  sites: readonly SiteRun[],
+  into?: Room,
+): Promise<Tensor> {
   const [x, y] = [a, b].map((parameters) => {
     const rows = sites.map((site) => unfold(site.unfolding, inFloats(parameters[site.tensor] as Tensor)));
     const { dtype, data } = stack(rows);
     return tensor(dtype, [1, sites.length, data.length / sites.length], data);
   }) as [Tensor, Tensor];
-  return grams.gramOfColumns(x, y);
+  return grams.gramOfColumns(x, y, into?.(x.dtype));
 }
 
 /** What other sources add to the inner products at a site with one copy; null where they are the same. */
 export async function changeFrom(
   products: SiteProducts,
   site: SiteRun,
-  [before, after]: readonly [Sources, Sources],
+  { before, after, into }: { readonly before: Sources; readonly after: Sources; readonly into?: Room },
 ): Promise<Tensor | null> {
   const changed = placesOfChange(before, after);
   if (changed.length === 0) return null;
   const { a, b, areColumns } = unfoldedOnce(products, site);
   const parts = (areColumns ? changedColumns : changedRows)([a, b], { changed, before, after });
-  const product = await (areColumns ? products.grams.gramOfColumns(...parts) : products.grams.gram(...parts));
+  const { grams } = products;
+  const product = await (areColumns ? grams.gramOfColumns : grams.gram)(...parts, into?.(a.dtype));
   release(...parts.map(({ data }) => data));
   return product;
 }

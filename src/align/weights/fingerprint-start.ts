@@ -23,11 +23,11 @@ export async function fingerprintStart(matching: Matching, onFactor?: (done: num
 }
 
 async function anchoredMatch(matching: Matching, { factor, anchors }: Placing, element: GroupElement) {
-  const own = matching.group.factors[factor] as Factor;
+  const { size } = matching.group.factors[factor] as Factor;
   const gains = await gainsOf(matching, factor, element, anchors);
-  const { units } = assignGains(gains, own);
+  const { units } = assignGains(matching, factor, { gains });
   const placed = { ...element, permutations: element.permutations.with(factor, units) };
-  const better = withSigns(gains, placed, { factor, size: own.size });
-  releaseGains(matching, factor, gains);
+  const better = withSigns(gains, placed, { factor, size });
+  releaseGains(matching);
   return better;
 }

@@ -26,6 +26,7 @@ import {
   matchingOf,
   movedBy,
   releaseGains,
+  releaseScratches,
   type StartName,
   type UnitAssignment,
   withSigns,
@@ -99,6 +100,7 @@ export async function matchWeights(
     if (runs.every(({ objective }) => objective < run.objective)) moved = end;
     runs.push({ start, ...run });
   }
+  releaseScratches(matching.scratch);
   const best = runs.reduce((most, run) => (run.objective > most.objective ? run : most));
   const starts = runs.map(({ start, objective, sweeps }) => ({ start, objective, sweeps }));
   return describeMatch(matching, best.element, { starts, gaps: best.gaps, moved });
@@ -173,8 +175,8 @@ export async function descend(
       options.onProgress?.({ restart: options.restart, sweep: sweeps, done, total, open: open.size });
       open.delete(factor);
       const gains = await gainsOf(matching, factor, element);
-      const step = improve(group, { factor, element, gains, duals, signal: options.signal });
-      releaseGains(matching, factor, gains);
+      const step = improve(matching, { factor, element, gains, duals, signal: options.signal });
+      releaseGains(matching);
       gaps[factor] = step.gap;
       if (step.isBetter && isTrulyBetter(matching, factor, [element, step.element])) {
         element = step.element;
@@ -235,16 +237,16 @@ interface Step {
 }
 
 /** The best units of one factor for the gains; the element stays the same where they are not better. */
-function improve(group: SymmetryGroup, { factor, element, gains, duals, signal }: Step) {
-  const own = group.factors[factor] as Factor;
-  const { size } = own;
+function improve(matching: Matching, { factor, element, gains, duals, signal }: Step) {
+  const { size } = matching.group.factors[factor] as Factor;
   const current = element.permutations[factor] as Int32Array;
   const before = currentValue(gains, element, { factor, size });
-  const assigned = assignGains(gains, own, (copy) => {
+  const optionsOf = (copy: number) => {
     const known = duals.get(factor)?.[copy];
     const start = current.subarray(copy * size, (copy + 1) * size);
     return { start, ...(known && { duals: known }), ...(signal && { signal }) };
-  });
+  };
+  const assigned = assignGains(matching, factor, { gains, optionsOf });
   duals.set(factor, assigned.duals);
   const moved = { ...element, permutations: element.permutations.with(factor, assigned.units) };
   const better = withSigns(gains, moved, { factor, size });

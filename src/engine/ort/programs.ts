@@ -1,11 +1,11 @@
 import type * as Ort from "onnxruntime-common";
 import { inputsOf, type LoopPlan, type Value } from "../../graph/index.ts";
 import { loopNames } from "../../onnx/index.ts";
-import { type Tensor, tensor, tensorFromBytes, zeros } from "../../tensor/index.ts";
+import { release, type Tensor, tensor, tensorFromBytes, zeros } from "../../tensor/index.ts";
 import type { LoopProgram, Program, Tensors } from "../engine.ts";
 import { checkFeeds, checkTensor } from "../feeds.ts";
 import { checkLoopFeeds } from "../loop.ts";
-import type { OrtSession } from "./module.ts";
+import type { OrtSession, OrtTensors } from "./module.ts";
 import { bytesOf, copyOut } from "./tensors.ts";
 
 /** Apart from every input's name: in ONNX a graph cannot take and give a tensor under one name. */
@@ -37,11 +37,23 @@ export function program(
       const fetches: Record<string, Ort.Tensor> = {};
       for (const key of names) fetches[outputName(key)] = toOrt(results[key] as Tensor);
       const fetched = await session.run(mapTensors(fed, feeds, toOrt), writesInPlace ? fetches : Object.keys(fetches));
-      if (!writesInPlace) copyOut(fetched, fetches);
+      if (writesInPlace) releaseCopies(fetched, fetches);
+      else copyOut(fetched, fetches);
       return results;
     },
     [Symbol.asyncDispose]: release,
   };
+}
+
+/** Bytes of an output from which on its copy is not left to the collector, which counts little of what typed arrays take. */
+const LARGE = 2 ** 16;
+
+/** The native library also hands out a copy of each output that it has written in place. */
+function releaseCopies(fetched: OrtTensors, fetches: OrtTensors): void {
+  for (const [name, value] of Object.entries(fetched)) {
+    const { buffer } = bytesOf(value);
+    if (buffer.byteLength >= LARGE && buffer !== bytesOf(fetches[name] as Ort.Tensor).buffer) release({ buffer });
+  }
 }
 
 /** A session of a loop as a program. */
