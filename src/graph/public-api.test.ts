@@ -10,9 +10,9 @@ it.each([
   [
     "tensor",
     tensor,
-    `allocate bfloat16Bits bfloat16Value broadcastShapes byteLength bytesPerElement checkShape convert dtypes
+    `allocate bfloat16Bits bfloat16Value broadcastShapes byteLength bytesPerElement checkShape convert dot dtypes
      elementCount float16Bits float16Value fold formatShape fromNumbers held isFloat isLazy lazyTensor letGo
-     normal normalizeAxis partOf permutation release reshape rngKey sameShape shelf stack stridesOf tensor
+     norm normal normalizeAxis partOf permutation release reshape rngKey sameShape shelf stack stridesOf tensor
      tensorBytes tensorFromBytes threefry2x32 toNumbers uniform viewBytes zeros`,
   ],
   [

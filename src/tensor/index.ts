@@ -14,3 +14,4 @@ export {
   stridesOf,
 } from "./shape.ts";
 export { partOf, release, reshape, stack, type Tensor, tensor, tensorBytes, tensorFromBytes, zeros } from "./tensor.ts";
+export { dot, norm } from "./vectors.ts";

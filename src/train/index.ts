@@ -22,6 +22,7 @@ export {
   flatten,
   gradientFlow,
   type HeldPair,
+  hasSettled,
   heldPairChart,
   heldPairCoordinates,
   type Index,

@@ -2,7 +2,7 @@ import type { Dataset } from "../../data/index.ts";
 import type { Engine } from "../../engine/index.ts";
 import { check } from "../../errors.ts";
 import type { Model, Parameters } from "../../nets/index.ts";
-import { elementCount, type Shape, type Tensor, tensor } from "../../tensor/index.ts";
+import { elementCount, norm, type Shape, type Tensor, tensor } from "../../tensor/index.ts";
 import { type CriticalPoint, curvatureOf, minimize, type Slope } from "../../train/index.ts";
 import {
   type HiddenLayer,
@@ -17,7 +17,7 @@ import {
   rowsAt,
   withRows,
 } from "../expansion/index.ts";
-import { distanceBetween, norm } from "../vectors.ts";
+import { distanceBetween } from "../vectors.ts";
 import { averageLinkage } from "./average-linkage.ts";
 import { incomingRows, incomingVectors } from "./unit-vectors.ts";
 

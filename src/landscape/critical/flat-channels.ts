@@ -1,6 +1,6 @@
 import type { Model } from "../../nets/index.ts";
+import { dot, norm } from "../../tensor/index.ts";
 import { hiddenLayer } from "../expansion/index.ts";
-import { dot, norm } from "../vectors.ts";
 import { incomingVectors, outgoingVectors } from "./unit-vectors.ts";
 
 /**

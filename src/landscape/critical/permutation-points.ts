@@ -4,7 +4,7 @@ import type { Engine } from "../../engine/index.ts";
 import { check } from "../../errors.ts";
 import { initializeParameters, type Model, type Network } from "../../nets/index.ts";
 import { fold, type RngKey, rngKey, type Shape } from "../../tensor/index.ts";
-import { type CriticalPoint, curvatureOf, minimize } from "../../train/index.ts";
+import { type CriticalPoint, curvatureOf, hasSettled, minimize } from "../../train/index.ts";
 import { expand, type HiddenLayer, hiddenLayer, resizedNetwork, resizedShape } from "../expansion/index.ts";
 
 /** How many pairs of units of a layer are merged. */
@@ -95,7 +95,7 @@ export async function lowestMinimum(
     signal && { signal },
   );
   const [point] = found
-    .filter(({ stopped, index }) => (stopped === "converged" || stopped === "stalled") && index.negative === 0)
+    .filter((minimum) => hasSettled(minimum) && minimum.index.negative === 0)
     .toSorted((a, b) => a.loss - b.loss);
   check(point, () => ({
     code: "not-converged",

@@ -3,7 +3,7 @@ import type { Dataset } from "../../data/index.ts";
 import type { Engine } from "../../engine/index.ts";
 import { check } from "../../errors.ts";
 import type { Model } from "../../nets/index.ts";
-import { fold, type RngKey, rngKey, uniform } from "../../tensor/index.ts";
+import { fold, norm, type RngKey, rngKey, uniform } from "../../tensor/index.ts";
 import {
   type Curvature,
   curvatureOf,
@@ -22,7 +22,6 @@ import {
   inFloat64,
   rolesOf,
 } from "../expansion/index.ts";
-import { norm } from "../vectors.ts";
 import { type DuplicationForm, duplicationForms } from "./duplication.ts";
 import { type DuplicationSigns, duplicationSigns, type Inertia, predictedInertia } from "./prediction.ts";
 import { outgoingVectors } from "./unit-vectors.ts";

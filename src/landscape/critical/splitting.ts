@@ -2,7 +2,14 @@ import type { Dataset } from "../../data/index.ts";
 import type { Engine } from "../../engine/index.ts";
 import { check } from "../../errors.ts";
 import type { Model, Parameters } from "../../nets/index.ts";
-import { type CriticalPoint, type Curvature, curvatureOf, minimize, symmetricEigen } from "../../train/index.ts";
+import {
+  type CriticalPoint,
+  type Curvature,
+  curvatureOf,
+  hasSettled,
+  minimize,
+  symmetricEigen,
+} from "../../train/index.ts";
 import { type HiddenLayer, hiddenLayer, inFloat64, withRows } from "../expansion/index.ts";
 import { type DuplicationForm, duplicationForms } from "./duplication.ts";
 import { evenShares, replicate } from "./replicas.ts";
@@ -68,7 +75,7 @@ export async function splittingDescent(
       stopped,
     });
     if (minimum.loss <= enough) return end("enough");
-    if (minimum.stopped !== "converged" && minimum.stopped !== "stalled") return end("lost");
+    if (!hasSettled(minimum)) return end("lost");
     if (layer.size >= width) return end("width");
     const steepest = steepestOf(await duplicationForms(model, dataset, { layer, engine }));
     if (!(steepest.eigenvalue < -minimum.index.tolerance)) return end("stable");

@@ -1,6 +1,5 @@
 import { check } from "../../errors.ts";
-import { fold, type RngKey } from "../../tensor/index.ts";
-import { dot, norm } from "../vectors.ts";
+import { dot, fold, norm, type RngKey } from "../../tensor/index.ts";
 import {
   combinations,
   compressed,

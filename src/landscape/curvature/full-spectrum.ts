@@ -1,7 +1,7 @@
 import { type Dataset, type Split, splitSize } from "../../data/index.ts";
 import { check } from "../../errors.ts";
 import type { Network, Parameters } from "../../nets/index.ts";
-import { elementCount, type Tensor, tensor } from "../../tensor/index.ts";
+import { elementCount, norm, type Tensor, tensor } from "../../tensor/index.ts";
 import {
   curvatureOf,
   type Index,
@@ -10,7 +10,6 @@ import {
   type ParameterLayout,
   symmetricEigenvalues,
 } from "../../train/index.ts";
-import { norm } from "../vectors.ts";
 import { checkFinite } from "./finite.ts";
 import { type HessianOptions, settingOf } from "./hessian-operator.ts";
 

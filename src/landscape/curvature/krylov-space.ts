@@ -1,6 +1,5 @@
-import { fold, normal, type RngKey } from "../../tensor/index.ts";
+import { fold, norm, normal, type RngKey } from "../../tensor/index.ts";
 import { symmetricEigen } from "../../train/index.ts";
-import { norm } from "../vectors.ts";
 import { checkFinite } from "./finite.ts";
 import type { SymmetricOperator } from "./symmetric-operator.ts";
 import { addCombination, orthogonalize, scale, type Vector, zeroVector } from "./vectors.ts";

@@ -1,5 +1,4 @@
-import { fold, type RngKey } from "../../tensor/index.ts";
-import { dot, norm } from "../vectors.ts";
+import { dot, fold, norm, type RngKey } from "../../tensor/index.ts";
 import { checkProbes, type Estimate, meanOf } from "./estimate.ts";
 import type { SymmetricOperator } from "./symmetric-operator.ts";
 import { orthogonalize, randomProbes, scale, type Vector } from "./vectors.ts";

@@ -1,5 +1,4 @@
-import { fold, type RngKey, uniform } from "../../tensor/index.ts";
-import { dot, norm } from "../vectors.ts";
+import { dot, fold, norm, type RngKey, uniform } from "../../tensor/index.ts";
 
 /** A vector of parameters in the element type that its products are computed in; sums over it are in float64. */
 export type Vector = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;

@@ -1,7 +1,7 @@
 import { check } from "../../errors.ts";
 import type { Model, Parameters } from "../../nets/index.ts";
-import { type Tensor, toNumbers } from "../../tensor/index.ts";
-import { distanceBetween, norm } from "../vectors.ts";
+import { norm, type Tensor, toNumbers } from "../../tensor/index.ts";
+import { distanceBetween } from "../vectors.ts";
 import { connectLayer, gatheredPath, matched, neuronsOf, type Rounding, roundingOf } from "./connect-layer.ts";
 import { type HiddenLayer, hiddenLayer, hiddenLayers, isHiddenLayer } from "./hidden-layers.ts";
 import { layerWeights, type PlateauPath, withLayer, withUnits } from "./layer-walk.ts";

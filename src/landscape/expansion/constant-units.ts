@@ -1,6 +1,6 @@
 import type { UnitSite } from "../../symmetry/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import { norm } from "../vectors.ts";
+import { norm } from "../../tensor/index.ts";
 import { keptUnits } from "./kept-units.ts";
 import type { LayerState } from "./layer-state.ts";
 import { hasNextBiases, withConstant } from "./next-biases.ts";

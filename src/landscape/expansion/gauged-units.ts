@@ -1,7 +1,6 @@
 import type { Parameters } from "../../nets/index.ts";
 import type { UnitSite } from "../../symmetry/index.ts";
-import { fold, normal, rngKey, type Tensor } from "../../tensor/index.ts";
-import { dot, norm } from "../vectors.ts";
+import { dot, fold, norm, normal, rngKey, type Tensor } from "../../tensor/index.ts";
 import type { HiddenLayer } from "./hidden-layers.ts";
 import { type Rows, rowsAt } from "./unit-rows.ts";
 

@@ -1,4 +1,4 @@
-import { norm } from "../vectors.ts";
+import { norm } from "../../tensor/index.ts";
 import type { GaugedUnits } from "./gauged-units.ts";
 import type { HiddenLayer } from "./hidden-layers.ts";
 import type { Rows } from "./unit-rows.ts";

@@ -1,4 +1,4 @@
-import { dot } from "../vectors.ts";
+import { dot } from "../../tensor/index.ts";
 import { type GaugedUnits, gaugedUnits } from "./gauged-units.ts";
 import { keptUnits } from "./kept-units.ts";
 import { alikeUnits, type Likeness, likeness, unitVectors, worse } from "./kinship.ts";

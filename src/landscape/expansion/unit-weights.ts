@@ -1,4 +1,5 @@
-import { distanceBetween, norm } from "../vectors.ts";
+import { norm } from "../../tensor/index.ts";
+import { distanceBetween } from "../vectors.ts";
 import type { Rows } from "./unit-rows.ts";
 
 /** The weights of one unit: its row at each of several sites. */

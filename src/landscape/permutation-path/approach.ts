@@ -1,3 +1,4 @@
+import { dot, norm } from "../../tensor/index.ts";
 import {
   type CriticalPoint,
   heldPairChart,
@@ -8,7 +9,7 @@ import {
   polish,
   subspaceChart,
 } from "../../train/index.ts";
-import { distanceBetween, dot, norm } from "../vectors.ts";
+import { distanceBetween } from "../vectors.ts";
 import { type Branch, branchAt, heldAt } from "./branch.ts";
 import { notConverged } from "./not-converged.ts";
 import { merged, outgoingApart, type UnitPair } from "./unit-pair.ts";

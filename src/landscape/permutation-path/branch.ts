@@ -1,3 +1,4 @@
+import { norm } from "../../tensor/index.ts";
 import {
   type HeldPair,
   heldPairChart,
@@ -9,7 +10,6 @@ import {
   type Objective,
   symmetricEigen,
 } from "../../train/index.ts";
-import { norm } from "../vectors.ts";
 import { apart, freeGradientNorm, type UnitPair } from "./unit-pair.ts";
 
 /** A critical point at a held distance of two units, and how the branch through it goes on. */

@@ -1,7 +1,7 @@
 import type { Dataset } from "../../data/index.ts";
 import type { Engine } from "../../engine/index.ts";
 import type { Network, Parameters } from "../../nets/index.ts";
-import { convert, fold, type RngKey, rngKey } from "../../tensor/index.ts";
+import { convert, fold, norm, type RngKey, rngKey } from "../../tensor/index.ts";
 import {
   type Curvature,
   flatten,
@@ -13,7 +13,6 @@ import {
   unflatten,
 } from "../../train/index.ts";
 import type { HiddenLayer } from "../expansion/index.ts";
-import { norm } from "../vectors.ts";
 import { heldNetwork, heldTensors } from "./held-network.ts";
 import { resultOf } from "./result-of.ts";
 import { apart, freeGradientNorm, merged, type UnitPair } from "./unit-pair.ts";

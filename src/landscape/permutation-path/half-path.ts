@@ -1,6 +1,7 @@
 import type { Dataset } from "../../data/index.ts";
 import { check } from "../../errors.ts";
 import type { Model } from "../../nets/index.ts";
+import { norm } from "../../tensor/index.ts";
 import {
   type CriticalPoint,
   type Curvature,
@@ -10,7 +11,7 @@ import {
   symmetricEigenvalues,
 } from "../../train/index.ts";
 import type { HiddenLayer } from "../expansion/index.ts";
-import { distanceBetween, norm } from "../vectors.ts";
+import { distanceBetween } from "../vectors.ts";
 import { type BranchChange, greedyApproach, permutationPointNear, strictApproach } from "./approach.ts";
 import { type Branch, branchAt } from "./branch.ts";
 import { measured, trainedApproach } from "./first-order.ts";

@@ -1,8 +1,9 @@
+import { dot, norm } from "../../tensor/index.ts";
 import { channelWatch } from "./channel-watch.ts";
 import { type Arrival, defaults, type SearchOptions } from "./critical-point.ts";
 import type { LocalCurvature } from "./objective.ts";
 import type { Search } from "./search.ts";
-import { dot, norm, plus, times } from "./vectors.ts";
+import { plus, times } from "./vectors.ts";
 
 /** Quasi-Newton descent with the dense inverse Hessian of Broyden, Fletcher, Goldfarb and Shanno. */
 export function* bfgsSearch(start: Float64Array, options: SearchOptions): Search<Arrival> {

@@ -2,11 +2,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { teacherStudent } from "../../data/index.ts";
 import { initializeParameters, mlp } from "../../nets/index.ts";
 import { nativeEngine } from "../../node/index.ts";
-import { rngKey } from "../../tensor/index.ts";
+import { dot, norm, rngKey } from "../../tensor/index.ts";
 import { channelWatch } from "./channel-watch.ts";
 import { curvatureOf } from "./curvature.ts";
 import { minimize } from "./minimize.ts";
-import { dot, norm } from "./vectors.ts";
 
 const engine = await nativeEngine({ threads: 1 });
 afterAll(() => engine[Symbol.asyncDispose]());

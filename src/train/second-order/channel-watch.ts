@@ -1,4 +1,4 @@
-import { norm } from "./vectors.ts";
+import { norm } from "../../tensor/index.ts";
 
 /** Over so many steps the loss must fall by this share, unless the parameters hardly grow. */
 const steps = 250;

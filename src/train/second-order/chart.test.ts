@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { norm } from "../../tensor/index.ts";
 import { type Chart, heldPairChart, heldPairCoordinates, inChart, subspaceChart } from "./chart.ts";
 import type { LocalCurvature, Objective } from "./objective.ts";
-import { norm } from "./vectors.ts";
 
 const n = 7;
 

@@ -1,5 +1,5 @@
+import { dot } from "../../tensor/index.ts";
 import type { LocalCurvature, Objective, Slope } from "./objective.ts";
-import { dot } from "./vectors.ts";
 
 /** Smooth coordinates y in R^k on a part of the space of an objective: x(y, member) in R^n. */
 export interface Chart {

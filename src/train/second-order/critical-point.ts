@@ -1,7 +1,8 @@
+import { norm } from "../../tensor/index.ts";
 import { symmetricEigen } from "./eigen.ts";
 import type { LocalCurvature } from "./objective.ts";
 import type { Search } from "./search.ts";
-import { combination, norm, plus, times } from "./vectors.ts";
+import { combination, plus, times } from "./vectors.ts";
 
 /** How many eigenvalues of a Hessian are negative, zero and positive, and up to which size one counts as zero. */
 export interface Index {
@@ -100,7 +101,7 @@ export function* polishSearch(arrival: Arrival, options: SearchOptions): Search<
   let at = yield { kind: "curvature", point };
   let newton = newtonStep(at, options.zeroTolerance);
   let steps = 0;
-  for (; steps < mostPolishingSteps && isClose(arrival); steps++) {
+  for (; steps < mostPolishingSteps && hasSettled(arrival); steps++) {
     if (norm(newton.step) === 0 || norm(newton.step) > largestPolishingStep * (1 + norm(point))) break;
     const trial = plus(point, newton.step);
     const there = yield { kind: "curvature", point: trial };
@@ -122,7 +123,7 @@ export function* polishSearch(arrival: Arrival, options: SearchOptions): Search<
 }
 
 /** Whether a search ended because there was nowhere better to go. */
-export function isClose({ stopped }: Pick<Arrival, "stopped">): boolean {
+export function hasSettled({ stopped }: Pick<Arrival, "stopped">): boolean {
   return stopped === "converged" || stopped === "stalled";
 }
 

@@ -1,10 +1,11 @@
 import { check } from "../../errors.ts";
+import { norm } from "../../tensor/index.ts";
 import { channelWatch } from "./channel-watch.ts";
 import { cholesky, choleskySolve } from "./cholesky.ts";
 import { type Arrival, defaults, type SearchOptions } from "./critical-point.ts";
 import type { LocalCurvature, Objective } from "./objective.ts";
 import { runTogether, type Search } from "./search.ts";
-import { norm, plus } from "./vectors.ts";
+import { plus } from "./vectors.ts";
 
 interface FlowTolerances {
   /** Defaults to 1e-7. */

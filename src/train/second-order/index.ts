@@ -1,6 +1,13 @@
 export { type Chart, type HeldPair, heldPairChart, heldPairCoordinates, inChart, subspaceChart } from "./chart.ts";
 export { cholesky, choleskySolve } from "./cholesky.ts";
-export { type CriticalPoint, type Index, indexOf, type SearchOptions, type Stop } from "./critical-point.ts";
+export {
+  type CriticalPoint,
+  hasSettled,
+  type Index,
+  indexOf,
+  type SearchOptions,
+  type Stop,
+} from "./critical-point.ts";
 export { type Curvature, type CurvatureOptions, curvatureOf } from "./curvature.ts";
 export { type Eigen, symmetricEigen, symmetricEigenvalues } from "./eigen.ts";
 export { type Flow, type FlowOptions, type FlowSample, gradientFlow } from "./gradient-flow.ts";

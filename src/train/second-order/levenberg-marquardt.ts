@@ -1,9 +1,10 @@
+import { dot, norm } from "../../tensor/index.ts";
 import { channelWatch } from "./channel-watch.ts";
 import { cholesky, choleskySolve } from "./cholesky.ts";
 import { type Arrival, defaults, type SearchOptions } from "./critical-point.ts";
 import type { Search } from "./search.ts";
 import { gainRatio } from "./trust-region.ts";
-import { dot, norm, plus } from "./vectors.ts";
+import { plus } from "./vectors.ts";
 
 /** Damped Gauss-Newton steps, with the damping of Nielsen 1999. */
 export function* levenbergMarquardtSearch(start: Float64Array, options: SearchOptions): Search<Arrival> {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { normal, rngKey } from "../../tensor/index.ts";
+import { dot, norm, normal, rngKey } from "../../tensor/index.ts";
 import { gradientFlow } from "./gradient-flow.ts";
 import { type Method, minimize, polish } from "./minimize.ts";
 import type { LocalCurvature, Objective } from "./objective.ts";
 import { modelStep } from "./trust-region.ts";
-import { dot, norm, plus, times } from "./vectors.ts";
+import { plus, times } from "./vectors.ts";
 
 /** The objective of a function of two variables, from its value and derivatives. */
 function objectiveOf(

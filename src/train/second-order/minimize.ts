@@ -4,7 +4,7 @@ import {
   type Arrival,
   type CriticalPoint,
   defaults,
-  isClose,
+  hasSettled,
   polishSearch,
   type SearchOptions,
 } from "./critical-point.ts";
@@ -94,7 +94,7 @@ function* finishedByNewton(
 ): Search<Arrival> {
   const { gradientTolerance, iterations } = { ...defaults, ...options };
   const near = yield* method(start, { ...options, gradientTolerance: Math.max(gradientTolerance, handOver) });
-  if (!isClose(near)) return near;
+  if (!hasSettled(near)) return near;
   const left = iterations - near.iterations;
   const arrival = yield* trustRegionSearch(near.point, { ...options, iterations: left, saddleFree: false });
   return { ...arrival, iterations: near.iterations + arrival.iterations };

@@ -4,14 +4,13 @@ import { type GoldenLoss, goldenPoint, goldenProblem, goldens } from "../../../t
 import { teacherStudent, toyTeacher } from "../../data/index.ts";
 import { initializeParameters, mlp } from "../../nets/index.ts";
 import { nativeEngine } from "../../node/index.ts";
-import { rngKey } from "../../tensor/index.ts";
+import { norm, rngKey } from "../../tensor/index.ts";
 import { type CriticalPoint, indexOf } from "./critical-point.ts";
 import { curvatureOf } from "./curvature.ts";
 import { symmetricEigenvalues } from "./eigen.ts";
 import { gradientFlow } from "./gradient-flow.ts";
 import { minimize, polish } from "./minimize.ts";
 import type { LocalCurvature } from "./objective.ts";
-import { norm } from "./vectors.ts";
 
 const fixture = JSON.parse(readFileSync(new URL("../../../test/fixtures/toy-teacher.json", import.meta.url), "utf8"));
 const engine = await nativeEngine({ threads: 1 });

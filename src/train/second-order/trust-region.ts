@@ -1,10 +1,11 @@
+import { dot, norm } from "../../tensor/index.ts";
 import { channelWatch } from "./channel-watch.ts";
 import { cholesky, choleskySolve } from "./cholesky.ts";
 import { type Arrival, defaults, type SearchOptions } from "./critical-point.ts";
 import { symmetricEigen } from "./eigen.ts";
 import type { LocalCurvature } from "./objective.ts";
 import type { Search } from "./search.ts";
-import { combination, dot, norm, plus, times } from "./vectors.ts";
+import { combination, plus, times } from "./vectors.ts";
 
 interface TrustRegionOptions extends SearchOptions {
   /** With the absolute values of the eigenvalues in the model (Dauphin 2014, arXiv 1406.2572). */

@@ -1,14 +1,4 @@
-/** a . b */
-export function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
-}
-
-/** |a| */
-export function norm(a: Float64Array): number {
-  return Math.sqrt(dot(a, a));
-}
+import { dot } from "../../tensor/index.ts";
 
 /** a + factor b */
 export function plus(a: Float64Array, b: Float64Array, factor = 1): Float64Array {
